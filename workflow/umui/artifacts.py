@@ -1,0 +1,187 @@
+"""Files that stages leave to each other: written whole or not at all, checked against their schema, named by content."""
+
+import ast
+import hashlib
+import importlib.util
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from umui.tables import Table
+
+PACKAGE = Path(__file__).parent
+
+
+def digest_bytes(data: bytes) -> str:
+    """Return the sha256 of `data` as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_json(value: Any) -> str:
+    """Return the sha256 of a JSON value, whatever the order of its keys."""
+    return digest_bytes(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def digest_file(path: Path) -> str:
+    """Return the sha256 of a file's bytes, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that takes its place when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON with sorted keys."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def write_table(path: Path, table: Table, rows: pa.Table | Sequence[Mapping[str, Any]]) -> None:
+    """Write `rows`, checked against the schema of `table` and sorted by its key.
+
+    Raises ValueError when a column is missing, unknown or of a wrong type, when a null stands where none may, or when
+    a key stands twice.
+    """
+    data = rows if isinstance(rows, pa.Table) else _from_rows(table, rows)
+    data = _conform(data, table, str(path)).sort_by([(column, "ascending") for column in table.key])
+    keys = data.select(list(table.key))
+    if keys.group_by(list(table.key)).aggregate([]).num_rows != data.num_rows:
+        raise ValueError(f"{path}: a key ({', '.join(table.key)}) stands twice in the {table.name} table")
+    metadata = {"umui.table": table.name, "umui.version": str(table.version)}
+    with replacing(path) as temporary:
+        pq.write_table(data.replace_schema_metadata(metadata).combine_chunks(), temporary, compression="zstd")
+
+
+def read_table(paths: Path | Iterable[Path], table: Table, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read one file, or several as one table in the order given, checked against the schema of `table`.
+
+    Raises ValueError naming the file that is not such a table.
+    """
+    files = [paths] if isinstance(paths, Path) else list(paths)
+    names = list(columns) if columns is not None else table.schema.names
+    pieces = []
+    for file in files:
+        try:
+            data = pq.read_table(file, columns=names)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ValueError(f"{file}: cannot be read as Parquet ({error}); delete it and run again") from error
+        found = (data.schema.metadata or {}).get(b"umui.version", b"none").decode()
+        if found != str(table.version):
+            raise ValueError(f"{file}: holds version {found} of {table.name}, this program reads {table.version}")
+        pieces.append(_conform(data, table, str(file), names))
+    empty = pa.schema([table.schema.field(name) for name in names]).empty_table()
+    return pa.concat_tables(pieces) if pieces else empty
+
+
+def read_rows(
+    paths: Path | Iterable[Path], table: Table, columns: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Read as `read_table`, as a list of dictionaries."""
+    rows: list[dict[str, Any]] = read_table(paths, table, columns).to_pylist()
+    return rows
+
+
+def _from_rows(table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    unknown = {column for row in rows for column in row} - set(table.schema.names)
+    if unknown:
+        raise ValueError(f"the {table.name} table has no column {', '.join(sorted(unknown))}")
+    return pa.Table.from_pylist(list(rows), schema=table.schema)
+
+
+def _conform(data: pa.Table, table: Table, where: str, names: Sequence[str] | None = None) -> pa.Table:
+    wanted = pa.schema([table.schema.field(name) for name in names or table.schema.names])
+    if set(data.column_names) != set(wanted.names):
+        raise ValueError(f"{where}: {table.name} needs the columns {wanted.names}, found {data.column_names}")
+    try:
+        data = data.select(wanted.names).cast(wanted)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise ValueError(f"{where}: not a {table.name} table: {error}") from error
+    for field in wanted:
+        if not field.nullable and data[field.name].null_count:
+            raise ValueError(f"{where}: {table.name}.{field.name} is null in {data[field.name].null_count} rows")
+    return data
+
+
+def shard_of(media_id: str | None, premise_id: str, shards: int) -> int:
+    """Return the shard, in 0..shards-1, of a premise.
+
+    It depends on the premise alone, so that adding an item moves no other, all hypotheses of a premise share a shard,
+    and premises cut from one file share its extraction.
+    """
+    return int(digest_bytes((media_id or premise_id).encode())[:12], 16) % shards
+
+
+def source_digest(module: str) -> str:
+    """Return 16 hexadecimal digits that change with the code of `module` or of any umui module that it imports.
+
+    Snakemake sees neither imported modules nor templates; a rule that carries this digest among its parameters reruns
+    when, and only when, its own code changes.  Templates (``*.jinja``) beside a module in the closure count as code.
+    """
+    files = sorted(_import_closure(module))
+    templates = sorted({template for file in files for template in file.parent.glob("*.jinja")})
+    parts = [f"{file.relative_to(PACKAGE)}:{_code_digest(file)}" for file in [*files, *templates]]
+    return digest_bytes("\n".join(parts).encode())[:16]
+
+
+def _code_digest(file: Path) -> str:
+    """Comments and layout do not count: the syntax tree of a Python file is what is digested."""
+    if file.suffix == ".py":
+        return digest_bytes(ast.dump(ast.parse(file.read_text(encoding="utf-8"))).encode())
+    return digest_file(file)
+
+
+def _import_closure(module: str, seen: set[Path] | None = None) -> set[Path]:
+    seen = set() if seen is None else seen
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None or Path(spec.origin) in seen:
+        return seen
+    seen.add(Path(spec.origin))
+    for node in ast.walk(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("umui"):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            for name in [node.module, *names]:
+                if _is_module(name):
+                    _import_closure(name, seen)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.startswith("umui"):
+                    _import_closure(alias.name, seen)
+    return seen
+
+
+def _is_module(name: str) -> bool:
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()

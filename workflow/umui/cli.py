@@ -1,0 +1,176 @@
+"""The command line: one subcommand a stage; paths and settings in, one call, nothing else.
+
+The workflow's rules call it; each stage imports its libraries only when it is asked for.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from umui import config
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one stage; return the exit code.  An expected fault is one message on standard error and exit code 1."""
+    parser = _parser()
+    chosen = vars(parser.parse_args(arguments))
+    run: Callable[..., None] = chosen.pop("run")
+    try:
+        run(**chosen)
+    except (ValueError, FileNotFoundError, ConnectionError) as error:
+        print(f"umui: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"umui: {error.filename or ''}: {error.strerror}; free space or mend the path, then run again; "
+              "finished work is kept", file=sys.stderr)  # fmt: skip
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="umui", description="The stages of the workflow, one subcommand each.")
+    stages = parser.add_subparsers(required=True, metavar="STAGE")
+
+    stage = _stage(stages, "build-urn", _build_urn, "Write the urn world: items, lessons and media files.")
+    _settings(stage, config.Urn)
+    stage.add_argument("--media-directory", type=Path, required=True, help="where the mp4 and wav files go")
+    stage.add_argument("--items", type=Path, required=True, help="items table, written")
+    stage.add_argument("--lessons", type=Path, required=True, help="lessons table, written")
+    _workers(stage)
+
+    stage = _stage(stages, "extract-evidence", _extract_evidence, "Probe one shard's media; extract frames and sound.")
+    _settings(stage, config.Media)
+    _items_and_shard(stage)
+    stage.add_argument("--media", type=Path, required=True, help="media table, written")
+    stage.add_argument("--evidence", type=Path, required=True, help="evidence table, written")
+    _workers(stage)
+
+    stage = _stage(stages, "make-model", _make_model, "Train a tiny model from random weights on the lessons.")
+    _settings(stage, config.Tiny)
+    stage.add_argument("--prompt", required=True, help="template of the judgments' prompt")
+    stage.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
+    stage.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    stage.add_argument("--lessons", type=Path, nargs="+", required=True, help="lessons tables")
+    stage.add_argument("--evidence", type=Path, nargs="*", required=True, help="evidence tables, all shards")
+    stage.add_argument("--output", type=Path, required=True, help="the model's directory, written")
+    _workers(stage)
+
+    stage = _stage(stages, "ask", _ask, "Ask a teacher or a baseline for the votes of one shard.")
+    _settings(stage, config.Judge)
+    stage.add_argument("--judge", required=True, help="its name in the configuration")
+    stage.add_argument("--model", required=True, help="the model's directory or hub name")
+    stage.add_argument("--revision", default=None, help="commit of a hub model")
+    stage.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
+    _items_and_shard(stage)
+    stage.add_argument("--evidence", type=Path, required=True, help="evidence table of the shard")
+    stage.add_argument("--journal", type=Path, required=True, help="directory where votes are kept as they arrive")
+    stage.add_argument("--votes", type=Path, required=True, help="votes table, written")
+    stage.add_argument("--timings", type=Path, required=True, help="timings table, written")
+    stage.add_argument("--server-log", type=Path, required=True, help="the server's own output, written")
+    _workers(stage)
+
+    stage = _stage(stages, "aggregate", _aggregate, "Turn one shard's votes into labels.")
+    _settings(stage, config.Label)
+    stage.add_argument("--votes", type=Path, required=True, help="votes table")
+    stage.add_argument("--labels", type=Path, required=True, help="labels table, written")
+
+    stage = _stage(stages, "train-student", _train_student, "Train a student; run under the deepspeed launcher.")
+    _settings(stage, config.Student)
+    stage.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
+    stage.add_argument("--base", required=True, help="the base model's directory or hub name")
+    stage.add_argument("--revision", default=None, help="commit of a hub model")
+    stage.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    stage.add_argument("--evidence", type=Path, nargs="*", required=True, help="evidence tables, all shards")
+    stage.add_argument("--labels", action="append", nargs="+", default=[], metavar=("DATASET", "FILE"),
+                       help="the labels of a dataset's items; repeated")  # fmt: skip
+    stage.add_argument("--checkpoints", type=Path, required=True, help="directory of checkpoints, kept between runs")
+    stage.add_argument("--output", type=Path, required=True, help="the student's directory, written")
+    _workers(stage)
+
+    stage = _stage(stages, "predict", _predict, "Predict one shard with a student.")
+    _settings(stage, config.Student)
+    stage.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
+    stage.add_argument("--base", required=True, help="the base model's directory or hub name")
+    stage.add_argument("--revision", default=None, help="commit of a hub model")
+    stage.add_argument("--student", type=Path, required=True, help="the student's directory")
+    stage.add_argument("--name", required=True, help="the model's name in the table")
+    stage.add_argument("--view", choices=["full", "frames", "sound"], default="full",
+                       help="frames or sound: of audiovisual premises only, with the other stream withheld")  # fmt: skip
+    stage.add_argument("--splits", nargs="+", required=True, help="which splits to predict")
+    _items_and_shard(stage)
+    stage.add_argument("--evidence", type=Path, required=True, help="evidence table of the shard")
+    stage.add_argument("--predictions", type=Path, required=True, help="predictions table, written")
+    _workers(stage)
+    return parser
+
+
+def _stage(stages: Any, name: str, run: Callable[..., None], summary: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = stages.add_parser(name, help=summary, description=summary)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _settings(parser: argparse.ArgumentParser, model: type[config.Settings]) -> None:
+    described = "; ".join(f"{name}: {field.description}" for name, field in model.model_fields.items() if field.description)
+    parser.add_argument("--settings", type=model.model_validate_json, required=True, metavar="JSON",
+                        help=f"a section of the configuration as JSON: {json.dumps(list(model.model_fields))}. "
+                             f"{described}".replace("%", "%%"))  # fmt: skip
+
+
+def _items_and_shard(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables of all datasets")
+    parser.add_argument("--shard", type=int, required=True, help="0, 1, ...: which piece")
+    parser.add_argument("--shards", type=int, required=True, help="how many pieces there are")
+
+
+def _workers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workers", type=int, default=1, help="threads, or files at a time (default: 1)")
+
+
+def _build_urn(**arguments: Any) -> None:
+    from umui.datasets.urn import build
+
+    build(**arguments)
+
+
+def _extract_evidence(**arguments: Any) -> None:
+    from umui.media.extraction import extract_shard
+
+    extract_shard(**arguments)
+
+
+def _make_model(**arguments: Any) -> None:
+    from umui.student.tiny import make
+
+    make(**arguments)
+
+
+def _ask(**arguments: Any) -> None:
+    from umui.teacher.asking import ask_shard
+
+    ask_shard(**arguments)
+
+
+def _aggregate(**arguments: Any) -> None:
+    from umui.teacher.aggregation import aggregate_shard
+
+    aggregate_shard(**arguments)
+
+
+def _train_student(**arguments: Any) -> None:
+    from umui.student.training import train
+
+    train(**arguments)
+
+
+def _predict(**arguments: Any) -> None:
+    from umui.student.prediction import predict_shard
+
+    predict_shard(**arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

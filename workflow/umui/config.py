@@ -1,0 +1,396 @@
+"""The configuration's model: what config.yaml and its overlays may say.
+
+Every value that changes a result stands in config.yaml; nothing scientific has a default here.  Unknown keys are errors.
+In the named maps (datasets, models, teachers, ...) an overlay removes an entry by setting it to null.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from umui.tables import MODALITIES, Modality
+
+Family = Literal["qwen2_5_omni", "qwen3_omni", "qwen3_vl", "qwen2_5_vl", "qwen2_audio", "qwen3"]
+MODALITIES_OF_FAMILY: dict[Family, frozenset[Modality]] = {
+    "qwen2_5_omni": frozenset(MODALITIES),
+    "qwen3_omni": frozenset(MODALITIES),
+    "qwen3_vl": frozenset({"text", "video"}),
+    "qwen2_5_vl": frozenset({"text", "video"}),
+    "qwen2_audio": frozenset({"text", "audio"}),
+    "qwen3": frozenset({"text"}),
+}
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+T = TypeVar("T")
+
+
+class ConfigError(ValueError):
+    """The configuration is wrong; the message names each key, its value and the remedy."""
+
+
+class Settings(BaseModel):
+    """A frozen section of the configuration; keys that it does not know are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def as_json(self) -> str:
+        """Return the section as one line of JSON: a rule's parameter and a stage's ``--settings``."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: entry for name, entry in value.items() if entry is not None}
+    return value
+
+
+def _checked_names(value: dict[str, T]) -> dict[str, T]:
+    for name in value:
+        if not NAME.fullmatch(name):
+            raise ValueError(f"the name {name!r} must match {NAME.pattern}, since it becomes part of file names")
+    return value
+
+
+Named = Annotated[dict[str, T], BeforeValidator(_without_nulls), AfterValidator(_checked_names)]
+
+
+class Premises(Settings):
+    """How many premises of each modality a split of the urn world has."""
+
+    train: Count
+    validation: Count
+    test: Count
+
+
+class Urn(Settings):
+    """The urn world; its mathematics are in docs/urn.md."""
+
+    prior_red: Positive = Field(description="a of the Beta(a, b) prior on the share of red balls")
+    prior_blue: Positive = Field(description="b of the Beta(a, b) prior on the share of red balls")
+    draws_min: Count = Field(description="fewest draws that a premise shows")
+    draws_max: Annotated[int, Field(ge=1, le=10)] = Field(description="most draws that a premise shows")
+    held_out_share: Share = Field(description="of the draw sequences, kept for the test split in every modality")
+    premises: Premises
+    hypotheses_train: Annotated[int, Field(ge=1, le=8)] = Field(description="of the 8, how many a training premise has")
+    annotators: Count = Field(description="simulated annotators")
+    annotator_noise_sd: Positive = Field(description="standard deviation of an annotator's error, in logits")
+    slider_step: Share = Field(description="annotators' sliders snap to multiples of this probability")
+    draw_s: Positive = Field(description="seconds that one draw is seen or heard")
+    frame_rate_hz: Positive = Field(description="of the videos that are written")
+    frame_size_px: Annotated[int, Field(ge=16, multiple_of=2)] = Field(description="width and height of the videos")
+    pixel_noise_sd: float = Field(ge=0, description="of the pictures, in grey levels of 0 to 255")
+    sound_noise_sd: float = Field(ge=0, description="of the sounds, where full scale is 1")
+    seed: int
+
+
+class Datasets(Settings):
+    """The data sets; a missing one is not used."""
+
+    urn: Urn | None = None
+
+    def used(self) -> dict[str, Settings]:
+        """Return the sections of the data sets that are used, by name."""
+        return {name: getattr(self, name) for name in type(self).model_fields if getattr(self, name) is not None}
+
+
+class Media(Settings):
+    """Extraction of evidence, and the limits that media from anywhere must keep."""
+
+    frame_rate_hz: Positive = Field(description="frames a second of evidence")
+    frame_size_px: Annotated[int, Field(ge=28, multiple_of=2)] = Field(description="width and height of a frame")
+    jpeg_quality: Annotated[int, Field(ge=1, le=31)] = Field(description="ffmpeg's scale: 1 is best, 31 is worst")
+    sample_rate_hz: Annotated[int, Field(ge=8000)] = Field(description="of the sound")
+    max_duration_s: Positive
+    max_pixels: Count = Field(description="width x height of a source's picture")
+    max_streams: Count
+    max_output_bytes: Count = Field(description="of the frames and the sound of one file")
+    timeout_s: Positive = Field(description="wall time of the extraction of one file")
+    ffmpeg: str | None = Field(description="path of an ffmpeg binary; null takes the one from the imageio-ffmpeg wheel")
+
+
+class Tiny(Settings):
+    """A tiny model made on the spot, from random weights, on the lessons of the datasets' training splits."""
+
+    curriculum: Literal["describe", "judge"] = Field(
+        description="describe: questions about the premise (a student's base); judge: also judgments (a teacher)"
+    )
+    hidden_size: Annotated[int, Field(ge=32, multiple_of=32)]
+    layers: Count
+    tower_hidden_size: Annotated[int, Field(ge=32, multiple_of=32)]
+    tower_layers: Count
+    max_audio_s: Annotated[int, Field(ge=1)] = Field(description="longest sound that the model hears, in seconds")
+    steps: Count
+    premises_per_step: Count = Field(description="of each modality")
+    lessons_per_premise: Count
+    learning_rate: Positive
+    seed: int
+
+
+class Model(Settings):
+    """A model: made on the spot (`tiny`), or a directory or hub name (`path`) at a commit (`revision`)."""
+
+    family: Family
+    path: str | None = None
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = Field(
+        default=None, description="40 hexadecimal digits: a branch such as main may move"
+    )
+    tiny: Tiny | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.path is None) == (self.tiny is None):
+            raise ValueError("give either `path` (a directory or a hub name) or `tiny` (made on the spot)")
+        return self
+
+
+class Sampling(Settings):
+    """How an answer is drawn; `votes` are drawn with seeds that never meet those of another item."""
+
+    votes: Count
+    temperature: Annotated[float, Field(ge=0)]
+    top_p: Annotated[float, Field(gt=0, le=1)]
+    max_tokens: Count
+    seed: int
+    answer_pattern: str | None = Field(description="regular expression that the answer is forced to match, or null")
+
+
+class Server(Settings):
+    """The vLLM server that a labelling job starts."""
+
+    dtype: Literal["float32", "bfloat16", "float16", "auto"]
+    max_model_len: Count = Field(description="tokens of prompt and answer")
+    max_num_seqs: Count = Field(description="answers in the making at a time")
+    block_size: Count = Field(description="tokens of a block of the prefix cache")
+    start_timeout_s: Positive
+    kv_cache_gib: Positive | None = Field(description="on a CPU: memory for keys and values; null on GPUs")
+    arguments: list[str] = Field(description="further arguments of vllm serve, such as --tensor-parallel-size, 4")
+
+
+class Endpoint(Settings):
+    """A server that is already there, instead of one that the job starts."""
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    model: str = Field(description="the name that the server gives the model")
+    key_variable: str | None = Field(description="environment variable that holds the key; null: no key")
+
+
+class Client(Settings):
+    """How the client treats the server."""
+
+    concurrency: Count = Field(description="requests under way at a time")
+    timeout_s: Positive = Field(description="of one request")
+    retries: Annotated[int, Field(ge=0)]
+    max_error_share: Share = Field(description="of the requests; above it the run stops, keeping every vote")
+    max_restarts: Annotated[int, Field(ge=0)] = Field(description="of a server of ours that dies")
+
+
+class Judge(Settings):
+    """A model that is asked: a teacher, or a zero-shot baseline."""
+
+    model: str
+    prompt: str = Field(description="a template of workflow/umui/prompts, without its suffix")
+    datasets: dict[str, list[Modality]] = Field(description="what it is asked about: dataset -> modalities")
+    splits: list[Literal["train", "validation", "test"]]
+    sampling: Sampling
+    server: Server
+    endpoint: Endpoint | None
+    client: Client
+
+
+class Label(Settings):
+    """An aggregation of a teacher's votes."""
+
+    aggregation: Literal["mean", "max", "first"] = Field(
+        description="max: the mean over the votes on the majority's side of 0.5"
+    )
+    votes: Count = Field(description="the first so many of the stored votes")
+    min_parsed: Count = Field(description="with fewer parsed votes an item has no label")
+
+
+class Lora(Settings):
+    """Low-rank adapters on the text decoder's linear layers."""
+
+    rank: Count
+    alpha: Positive
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    targets: list[Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]]
+
+
+class TrainingSource(Settings):
+    """Which items of a dataset train a student, and what their labels are."""
+
+    modalities: list[Modality]
+    teacher: str | None = Field(description="whose labels; null takes the dataset's own probabilities")
+    label: str | None = Field(description="an entry of `labels`; null with the dataset's own probabilities")
+
+
+class Training(Settings):
+    """The optimisation of a student."""
+
+    steps: Count = Field(description="optimizer steps")
+    premises_per_batch: Count = Field(description="of a micro-batch on one rank")
+    hypotheses_per_premise: Count = Field(description="most hypotheses of a premise in a micro-batch")
+    accumulation: Count = Field(description="micro-batches of an optimizer step")
+    batching: Literal["by_modality", "mixed"] = Field(
+        description="by_modality: all micro-batches of a step hold one modality (paper, section 3.3)"
+    )
+    negative_ratio: Positive | None = Field(
+        description="items with labels below 0.5 for each one at or above, at most; null keeps all (paper, Table 4)"
+    )
+    learning_rate: Positive
+    warmup_steps: Annotated[int, Field(ge=0)]
+    schedule: Literal["constant", "cosine"]
+    weight_decay: Annotated[float, Field(ge=0)]
+    gradient_clip: Positive
+    dtype: Literal["float32", "bfloat16"]
+    zero_stage: Literal[0, 1, 2]
+    checkpoint_every: Count = Field(description="optimizer steps between checkpoints")
+    ranks: Count = Field(description="processes, each with a GPU where there are GPUs")
+    seed: int
+
+
+class Student(Settings):
+    """A student: CLUE-D (`distribution`) or CLUE-T (`text`)."""
+
+    base: str
+    read_out: Literal["distribution", "text"]
+    prompt: str
+    bins: Annotated[int, Field(ge=2)] = Field(description="of the distribution over [0, 1]")
+    sigma: Positive = Field(description="of the Gaussian target")
+    sources: dict[str, TrainingSource]
+    lora: Lora
+    training: Training
+    batch_premises: Count = Field(description="premises of a batch in prediction")
+
+
+class HypothesisOnly(Settings):
+    """The control that never sees the premise: ridge regression on the hypothesis' words."""
+
+    ngram_max: Count
+    l2: Positive
+
+
+class Evaluation(Settings):
+    """Figures and their intervals."""
+
+    splits: list[Literal["validation", "test"]]
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    replicates: Annotated[int, Field(ge=100)] = Field(description="of the cluster bootstrap")
+    reliability_bins: Count
+    hypothesis_only: HypothesisOnly
+    seed: int
+
+
+class Environments(Settings):
+    """The lock file, in envs/, of each family of stages."""
+
+    student: str
+    teacher: str
+
+
+class Config(Settings):
+    """All of it."""
+
+    shards: Annotated[int, Field(ge=1, le=4096)] = Field(description="pieces of the work on media, votes, predictions")
+    environments: Environments
+    datasets: Datasets
+    media: Media
+    models: Named[Model]
+    teachers: Named[Judge]
+    baselines: Named[Judge]
+    labels: Named[Label]
+    students: Named[Student]
+    evaluation: Evaluation
+
+    @model_validator(mode="after")
+    def _references(self) -> Self:
+        datasets = self.datasets.used()
+        if not datasets:
+            raise ValueError("datasets: give at least one")
+        shared = self.teachers.keys() & self.baselines.keys()
+        if shared:
+            raise ValueError(f"{sorted(shared)}: the names of teachers and baselines must differ")
+        for kind in ("teachers", "baselines"):
+            for name, judge in getattr(self, kind).items():
+                _known(judge.model, self.models, f"{kind}.{name}.model", "models")
+                for dataset, modalities in judge.datasets.items():
+                    where = f"{kind}.{name}.datasets.{dataset}"
+                    _known(dataset, datasets, where, "datasets")
+                    unseen = set(modalities) - MODALITIES_OF_FAMILY[self.models[judge.model].family]
+                    if unseen:
+                        raise ValueError(f"{where}: a {self.models[judge.model].family} model cannot take {unseen}")
+        for name, student in self.students.items():
+            _known(student.base, self.models, f"students.{name}.base", "models")
+            for dataset, source in student.sources.items():
+                where = f"students.{name}.sources.{dataset}"
+                _known(dataset, datasets, where, "datasets")
+                if (source.teacher is None) != (source.label is None):
+                    raise ValueError(f"{where}: `teacher` and `label` go together; null both for the dataset's own")
+                if source.teacher is not None and source.label is not None:
+                    _known(source.teacher, self.teachers, f"{where}.teacher", "teachers")
+                    _known(source.label, self.labels, f"{where}.label", "labels")
+        for name, label in self.labels.items():
+            if label.min_parsed > label.votes:
+                raise ValueError(f"labels.{name}.min_parsed: {label.min_parsed} is more than its {label.votes} votes")
+            for teacher, judge in self.teachers.items():
+                if label.votes > judge.sampling.votes:
+                    raise ValueError(
+                        f"labels.{name}.votes: {label.votes}, but teachers.{teacher}.sampling.votes is "
+                        f"{judge.sampling.votes}; raise the latter (only the missing votes are then asked for)"
+                    )
+        return self
+
+    @property
+    def judges(self) -> dict[str, Judge]:
+        """Return all models that are asked through a server: the teachers, then the baselines."""
+        return {**self.teachers, **self.baselines}
+
+
+def _known(name: str, entries: Mapping[str, object], where: str, kind: str) -> None:
+    if name not in entries:
+        raise ValueError(f"{where}: {name!r} is not among the {kind}: {', '.join(sorted(entries)) or 'there are none'}")
+
+
+def load(config: Mapping[str, Any]) -> Config:
+    """Check a merged configuration.
+
+    Raises ConfigError with one line a fault: the key, the value, what is wrong, and what would be right.
+    """
+    try:
+        return Config.model_validate(dict(config))
+    except ValidationError as error:
+        lines = [_explain(fault, config) for fault in error.errors()]
+        raise ConfigError("the configuration has faults:\n" + "\n".join(f"  - {line}" for line in lines)) from None
+
+
+def _explain(fault: Any, config: Mapping[str, Any]) -> str:
+    path = [str(part) for part in fault["loc"]]
+    where = ".".join(path) or "config"
+    if fault["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(path[-1], _fields_at(path[:-1]), n=1)
+        return f"{where}: unknown key" + (f"; did you mean {close[0]!r}?" if close else "; remove it")
+    if fault["type"] == "missing":
+        return f"{where}: missing; config.yaml has every key with its meaning"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error":
+        return message if not path else f"{where}: {message}"
+    return f"{where}: {json.dumps(fault['input'], default=str)[:80]}: {message[0].lower()}{message[1:]}"
+
+
+def _fields_at(path: list[str]) -> list[str]:
+    """Return the keys that may stand at a place of the configuration."""
+    schema = Config.model_json_schema()
+    node: dict[str, Any] = schema
+    for part in path:
+        node = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
+        options = [node, *node.get("anyOf", [])]
+        reference = next((option["$ref"] for option in options if "$ref" in option), None)
+        if reference:
+            node = schema["$defs"][reference.rsplit("/", 1)[1]]
+    return list(node.get("properties", {}))

@@ -1,0 +1,79 @@
+"""Render a prompt's templates into the words around the evidence.
+
+Teacher and student share this: a prompt is three parts, in an order that never changes.  The system part depends on the
+modality alone, the premise part on the premise, and the hypothesis part comes last, so that a premise's computation
+serves all of its hypotheses.  Pictures come before sound, and both before the premise's words.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import jinja2
+
+from umui.artifacts import digest_json
+from umui.tables import Modality
+
+TEMPLATES = Path(__file__).parent
+EVIDENCE_WORDS: dict[Modality, str] = {
+    "text": "a text",
+    "audio": "a sound recording",
+    "video": "a video without sound",
+    "audiovisual": "a video with its sound",
+}
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of one prompt; `premise` ends in a line break, so that its tokens do not depend on the hypothesis."""
+
+    system: str
+    premise: str
+    hypothesis: str
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the words."""
+        return digest_json([self.system, self.premise, self.hypothesis])
+
+
+def render(prompt: str, modality: Modality, premise_text: str | None, hypothesis: str) -> Words:
+    """Render the template `prompt`, such as ``scalar-v1``.
+
+    Raises ValueError when there is no such template.
+    """
+    context = {
+        "evidence": EVIDENCE_WORDS[modality],
+        "premise_text": _harmless(premise_text or ""),
+        "hypothesis": _harmless(hypothesis),
+    }
+    system, premise, claim = (_block(prompt, name, context) for name in ("system", "premise", "hypothesis"))
+    return Words(system=system, premise=premise, hypothesis=claim)
+
+
+def answer_form(prompt: str) -> Literal["scalar", "binary"]:
+    """Return what the template asks for: a probability (scalar), or Yes or No (binary)."""
+    return "binary" if _block(prompt, "answer", {}) == "binary" else "scalar"
+
+
+def _harmless(text: str) -> str:
+    """Break up what a tokenizer could take for a control token, since texts come from anywhere."""
+    return text.replace("<|", "< |").replace("|>", "| >")
+
+
+def _block(prompt: str, name: str, context: dict[str, str]) -> str:
+    template = _template(prompt)
+    return "".join(template.blocks[name](template.new_context(context)))
+
+
+@cache
+def _template(prompt: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, autoescape=False
+    )
+    try:
+        return environment.get_template(f"{prompt}.jinja")
+    except jinja2.TemplateNotFound as error:
+        known = ", ".join(sorted(path.stem for path in TEMPLATES.glob("*.jinja")))
+        raise ValueError(f"prompt: {prompt!r} is not among the templates: {known}") from error
