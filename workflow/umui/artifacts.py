@@ -129,9 +129,6 @@ def _conform(data: pa.Table, table: Table, where: str, names: Sequence[str] | No
         data = data.select(wanted.names).cast(wanted)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
         raise ValueError(f"{where}: not a {table.name} table: {error}") from error
-    for field in wanted:
-        if not field.nullable and data[field.name].null_count:
-            raise ValueError(f"{where}: {table.name}.{field.name} is null in {data[field.name].null_count} rows")
     return data
 
 
@@ -163,8 +160,14 @@ def _code_digest(file: Path) -> str:
     return digest_file(file)
 
 
+# The configuration's model is left out: what it can change reaches a stage as its settings.
+NOT_CODE = frozenset({"umui.config"})
+
+
 def _import_closure(module: str, seen: set[Path] | None = None) -> set[Path]:
     seen = set() if seen is None else seen
+    if module in NOT_CODE:
+        return seen
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None or Path(spec.origin) in seen:
         return seen

@@ -193,6 +193,7 @@ class Client(Settings):
 class Judge(Settings):
     """A model that is asked: a teacher, or a zero-shot baseline."""
 
+    title: str = Field(description="its name in tables")
     model: str
     prompt: str = Field(description="a template of workflow/umui/prompts, without its suffix")
     datasets: dict[str, list[Modality]] = Field(description="what it is asked about: dataset -> modalities")
@@ -258,6 +259,7 @@ class Training(Settings):
 class Student(Settings):
     """A student: CLUE-D (`distribution`) or CLUE-T (`text`)."""
 
+    title: str = Field(description="its name in tables")
     base: str
     read_out: Literal["distribution", "text"]
     prompt: str
@@ -394,3 +396,7 @@ def _fields_at(path: list[str]) -> list[str]:
         if reference:
             node = schema["$defs"][reference.rsplit("/", 1)[1]]
     return list(node.get("properties", {}))
+
+
+if __name__ == "__main__":
+    print(json.dumps(Config.model_json_schema(), indent=1))

@@ -52,17 +52,21 @@ def build(lock: Path, directory: Path) -> Path:
     if directory.exists():
         shutil.rmtree(directory)
     venv.create(directory, with_pip=True, symlinks=True)
+    install(lock, python)
+    ready.write_text(digest(lock) + "\n")
+    return python
+
+
+def install(lock: Path, python: Path) -> None:
+    """Install `lock` into the environment of `python`, and mend what is broken there without CUDA."""
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--no-warn-conflicts"]
     subprocess.run([*pip, "--no-deps", "--require-hashes", "-r", str(lock)], check=True)
     if needs_torch(lock):
         subprocess.run([*pip, "-r", str(lock.with_name(TORCH_LOCK))], check=True)
     _mend(python)
-    ready.write_text(digest(lock) + "\n")
-    return python
 
 
 def _mend(python: Path) -> None:
-    """Apply the two repairs described above where they are needed."""
     query = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = Path(subprocess.run([python, "-c", query], check=True, capture_output=True, text=True).stdout.strip())
     torch_version = site / "torch" / "version.py"
@@ -82,6 +86,7 @@ def main() -> int:
     parser.add_argument("lock", type=Path, help="the lock file, such as envs/student.txt")
     parser.add_argument("--root", type=Path, default=Path(".envs"), help="where environments are kept (default: .envs)")
     parser.add_argument("--print-path", action="store_true", help="only print the environment's path")
+    parser.add_argument("--here", action="store_true", help="install into the running Python, as conda users' hooks do")
     arguments = parser.parse_args()
     if not arguments.lock.is_file():
         parser.error(f"{arguments.lock}: no such lock file; envs/ holds core, student and teacher")
@@ -90,7 +95,10 @@ def main() -> int:
         print(directory)
         return 0
     os.environ.setdefault("PIP_DEFAULT_TIMEOUT", "120")
-    build(arguments.lock, directory.resolve())
+    if arguments.here:
+        install(arguments.lock, Path(sys.executable))
+    else:
+        build(arguments.lock, directory.resolve())
     return 0
 
 

@@ -1,0 +1,55 @@
+# From media and texts to calibrated probabilities with their intervals.  `snakemake --cores all results/table3.csv`
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/environments.smk"
+include: "workflow/rules/datasets.smk"
+include: "workflow/rules/media.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/teacher.smk"
+include: "workflow/rules/student.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/reporting.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+    media_all,
+    labels_all,
+    students_all,
+
+
+rule all:
+    default_target: True
+    input:
+        "results/table3.csv",
+        "results/table3.md",
+        "results/comparisons.csv",
+        "results/coverage.md",
+        "results/figures/reliability.svg",
+        "results/figures/training.svg",
+        "results/run_config.yaml",
+
+
+rule media_all:
+    input:
+        shards_of("results/evidence/{shard}.parquet"),
+
+
+rule labels_all:
+    input:
+        label_shards(),
+
+
+rule students_all:
+    input:
+        expand("results/students/{student}", student=CONFIG.students),

@@ -1,0 +1,77 @@
+"""The configuration: faults are found before any job, and the message names key, value and remedy."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from umui.config import Config, ConfigError, load
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def raw() -> dict[str, Any]:
+    """The default configuration, as read."""
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
+    return copy.deepcopy(loaded)
+
+
+def test_the_default_configuration_is_right(raw: dict[str, Any]) -> None:
+    assert set(load(raw).judges) == {"tiny-teacher", "tiny-base"}
+
+
+def test_the_schema_is_in_step_with_the_model() -> None:
+    written = json.loads((ROOT / "workflow/schemas/config.schema.json").read_text())
+    assert written == Config.model_json_schema(), "run `make schema`"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("teachers.tiny-teacher.sampling.temprature", 1, ["teachers.tiny-teacher.sampling.temprature", "'temperature'"]),
+        ("media.jpeg_quality", 99, ["media.jpeg_quality", "99", "31"]),
+        ("models.tiny-base.family", "llama", ["models.tiny-base.family", "llama", "qwen2_5_omni"]),
+        ("labels.5-max.votes", 9, ["labels.5-max.votes", "9", "teachers.tiny-teacher.sampling.votes"]),
+        ("students.clue-d.base", "nobody", ["students.clue-d.base", "nobody", "tiny-base"]),
+        ("students.clue-d.sources.urn.label", None, ["students.clue-d.sources.urn", "teacher", "label"]),
+        ("models.tiny-base.path", "somewhere", ["models.tiny-base", "path", "tiny"]),
+        ("models.Bad/Name", {"family": "qwen3", "path": "x"}, ["Bad/Name"]),
+        ("datasets.urn", None, ["datasets"]),
+    ],
+)
+def test_a_fault_is_named(raw: dict[str, Any], path: str, value: Any, expected: list[str]) -> None:
+    *parents, last = path.split(".") if path != "labels.5-max.votes" else ["labels", "5-max", "votes"]
+    node = raw
+    for parent in parents:
+        node = node[parent]
+    node[last] = value
+    with pytest.raises(ConfigError) as caught:
+        load(raw)
+    for part in expected:
+        assert part in str(caught.value)
+
+
+def test_a_family_is_not_asked_about_what_it_cannot_see(raw: dict[str, Any]) -> None:
+    raw["models"]["tiny-teacher"]["family"] = "qwen3_vl"
+    with pytest.raises(ConfigError, match=r"teachers\.tiny-teacher\.datasets\.urn.*audio"):
+        load(raw)
+
+
+def test_null_removes_an_entry(raw: dict[str, Any]) -> None:
+    raw["baselines"]["tiny-base"] = None
+    assert set(load(raw).judges) == {"tiny-teacher"}
+
+
+@pytest.mark.parametrize("overlay", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
+def test_overlays_are_right(raw: dict[str, Any], overlay: Path) -> None:
+    def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+        for key, value in above.items():
+            both = isinstance(value, dict) and isinstance(below.get(key), dict)
+            below[key] = merge(below[key], value) if both else value
+        return below
+
+    load(merge(raw, yaml.safe_load(overlay.read_text())))

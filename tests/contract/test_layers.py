@@ -1,0 +1,55 @@
+"""Who may import whom: stages talk through files, and only the student's stages know torch."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "workflow" / "umui"
+STAGES = {"datasets", "media", "teacher", "student", "evaluation", "reporting"}
+HEAVY = {"torch", "transformers", "peft", "deepspeed", "safetensors", "tokenizers"}
+MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in the file, as dotted names."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_stage_imports_no_other_stage(path: Path) -> None:
+    home = path.relative_to(PACKAGE).parts[0]
+    if home not in STAGES:
+        return
+    others = {name.split(".")[1] for name in imported(path) if name.startswith("umui.")} & (STAGES - {home})
+    assert not others, f"{path} imports {others}; stages talk through files only"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_student_imports_torch(path: Path) -> None:
+    if path.relative_to(PACKAGE).parts[0] in {"student", "torchvision_without_cuda.py"}:
+        return
+    heavy = {name.split(".")[0] for name in imported(path)} & HEAVY
+    assert not heavy, f"{path} imports {heavy}"
+
+
+def test_package_files_stay_empty() -> None:
+    full = [path for path in PACKAGE.rglob("__init__.py") if path.read_text().strip()]
+    assert not full, f"{full}: what stands there joins every stage's code digest"
+
+
+def test_nothing_executes_shell_strings_or_loads_pickles() -> None:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func)
+                assert name not in {"os.system", "os.popen", "eval", "exec", "pickle.load", "torch.load"}, (path, name)
+                for keyword in node.keywords:
+                    if keyword.arg in {"shell", "trust_remote_code"}:
+                        assert ast.unparse(keyword.value) == "False", (path, keyword.arg)

@@ -1,0 +1,121 @@
+"""Files are whole or absent, tables keep their schema, digests change with what matters."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from umui import artifacts
+from umui.tables import LABELS, TIMINGS
+
+
+def row(item_id: str, vote: int) -> dict[str, object]:
+    return {"item_id": item_id, "vote": vote, "asked_at_s": 1.5, "latency_s": 0.25}
+
+
+def test_rows_come_back_sorted_by_key(tmp_path: Path) -> None:
+    file = tmp_path / "timings.parquet"
+    artifacts.write_table(file, TIMINGS, [row("b", 0), row("a", 1), row("a", 0)])
+    assert [(r["item_id"], r["vote"]) for r in artifacts.read_rows(file, TIMINGS)] == [("a", 0), ("a", 1), ("b", 0)]
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+    rows = [row("b", 0), row("a", 1), row("a", 0)]
+    artifacts.write_table(tmp_path / "one.parquet", TIMINGS, rows)
+    artifacts.write_table(tmp_path / "two.parquet", TIMINGS, rows[::-1])
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([row("a", 0), row("a", 0)], "stands twice"),
+        ([row("a", 0) | {"speed": 1}], "no column speed"),
+        ([{"item_id": "a", "vote": 0, "asked_at_s": None, "latency_s": 1.0}], "'asked_at_s' with null values"),
+    ],
+)
+def test_bad_rows_are_refused_and_leave_nothing(tmp_path: Path, rows: list[dict[str, object]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        artifacts.write_table(tmp_path / "timings.parquet", TIMINGS, rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_table_is_refused(tmp_path: Path) -> None:
+    artifacts.write_table(tmp_path / "timings.parquet", TIMINGS, [row("a", 0)])
+    with pytest.raises(ValueError, match="timings.parquet"):
+        artifacts.read_table(tmp_path / "timings.parquet", LABELS)
+
+
+def test_a_torn_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "timings.parquet"
+    artifacts.write_table(file, TIMINGS, [row("a", 0)])
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"timings\.parquet: cannot be read as Parquet"):
+        artifacts.read_table(file, TIMINGS)
+
+
+def test_an_older_version_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "timings.parquet"
+    artifacts.write_table(file, TIMINGS, [row("a", 0)])
+    data = pq.read_table(file)
+    pq.write_table(data.replace_schema_metadata({"umui.version": "0"}), file)
+    with pytest.raises(ValueError, match="holds version 0"):
+        artifacts.read_table(file, TIMINGS)
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "note.txt"
+    artifacts.write_text(file, "old")
+    with pytest.raises(RuntimeError), artifacts.replacing(file) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_shards_follow_the_medium_and_stay_put() -> None:
+    assert artifacts.shard_of("m", "a", 16) == artifacts.shard_of("m", "b", 16)
+    counts = [0] * 4
+    for number in range(4000):
+        counts[artifacts.shard_of(None, f"premise {number}", 4)] += 1
+    assert min(counts) > 850
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package of the name umui with a chain of imports: stage -> helper -> deep, and a bystander."""
+    root = tmp_path / "umui"
+    root.mkdir()
+    for name, text in {
+        "__init__": "",
+        "stage": "from umui import helper\n",
+        "helper": "from umui.deep import VALUE\n",
+        "deep": "VALUE = 1\n",
+        "bystander": "VALUE = 2\n",
+    }.items():
+        (root / f"{name}.py").write_text(text)
+    (root / "prompt.jinja").write_text("words")
+    monkeypatch.setattr(artifacts, "PACKAGE", root)
+    monkeypatch.setattr(artifacts.importlib.util, "find_spec", lambda name: _Spec(tmp_path, name))
+    return root
+
+
+class _Spec:
+    def __init__(self, root: Path, name: str) -> None:
+        path = root.joinpath(*name.split("."))
+        self.origin = str(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "changes"),
+    [
+        ("deep.py", "VALUE = 3\n", True),
+        ("deep.py", "# a comment\nVALUE = 1\n", False),
+        ("bystander.py", "VALUE = 4\n", False),
+        ("prompt.jinja", "other words", True),
+    ],
+)
+def test_the_digest_of_code_follows_imports(package: Path, file: str, text: str, changes: bool) -> None:
+    before = artifacts.source_digest("umui.stage")
+    (package / file).write_text(text)
+    assert (artifacts.source_digest("umui.stage") != before) == changes

@@ -1,0 +1,115 @@
+"""Helpers of the rules: the checked configuration, environments, and the names of files.  No rules.
+
+What changes a result is among a rule's parameters: the settings that it uses, as JSON, and `code`, the digest of the
+stage's own modules.  Snakemake sees neither config read in a shell line nor imported modules.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT / "workflow"))
+
+from umui import environment
+from umui.artifacts import source_digest
+from umui.config import ConfigError, load
+
+try:
+    CONFIG = load(config)
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+# The stages of the core family run with Snakemake's own Python, under --sdm conda with the activated one.
+os.environ.update(
+    PYTHONPATH=str(ROOT / "workflow"),
+    PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+)
+WITH_CONDA = "conda" in {str(method.value) for method in workflow.deployment_settings.deployment_method}
+SHARDS = range(CONFIG.shards)
+DATASETS = list(CONFIG.datasets.used())
+TINY_MODELS = [name for name, model in CONFIG.models.items() if model.tiny]
+ITEMS = expand("results/items/{dataset}/items.parquet", dataset=DATASETS)
+LESSONS = ["results/items/urn/lessons.parquet"] if "urn" in DATASETS else []
+MEDIA_FILES = ["results/items/urn/media"] if "urn" in DATASETS else []
+
+
+wildcard_constraints:
+    shard=r"\d+",
+    model="|".join(TINY_MODELS) or "none",
+    judge="|".join(CONFIG.judges) or "none",
+    label="|".join(CONFIG.labels) or "none",
+    student="|".join(CONFIG.students) or "none",
+    view="full|frames|sound",
+    control="constant|hypothesis-only",
+
+
+def code(module):
+    """The digest of a stage's code: Snakemake reruns the stage when, and only when, it changes."""
+    return source_digest(f"umui.{module}")
+
+
+def environment_path(family):
+    """The directory of a family's environment; the digest of its lock is in the name."""
+    lock = ROOT / "envs" / f"{getattr(CONFIG.environments, family)}.txt"
+    if not lock.is_file():
+        raise WorkflowError(f"environments.{family}: there is no lock file {lock}; envs/ holds the known ones")
+    return f".envs/{lock.stem}-{environment.digest(lock)}"
+
+
+def environment_of(family):
+    """The input that makes a rule wait for its environment."""
+    return [] if WITH_CONDA else ancient(f"{environment_path(family)}/ready")
+
+
+def python_of(family):
+    """The Python of a family's environment."""
+    return "python" if WITH_CONDA else f"{environment_path(family)}/bin/python"
+
+
+def shards_of(pattern, **names):
+    """One file a shard."""
+    return expand(pattern, shard=SHARDS, allow_missing=True, **names)
+
+
+def model_directory(name):
+    """The directory of a model that a rule makes, as an input; nothing for a model that is there already."""
+    return f"results/models/{name}" if CONFIG.models[name].tiny else []
+
+
+def model_arguments(name):
+    """How a stage is told where a model is."""
+    model = CONFIG.models[name]
+    where = f"results/models/{name}" if model.tiny else model.path
+    return f"{where} --revision {model.revision}" if model.revision else where
+
+
+def prompt_of_model(name):
+    """The prompt that a model made on the spot is taught with: that of the judge which it becomes."""
+    prompts = [judge.prompt for judge in CONFIG.judges.values() if judge.model == name]
+    return (prompts or [student.prompt for student in CONFIG.students.values() if student.base == name])[0]
+
+
+def label_names(judge):
+    """The aggregations that a judge has votes enough for; a baseline's answer is what it said, once."""
+    votes = CONFIG.judges[judge].sampling.votes
+    return [name for name, label in CONFIG.labels.items() if label.votes <= votes]
+
+
+def label_shards():
+    """Every shard of every teacher's labels."""
+    pattern = "results/labels/{judge}/{label}/{shard}.parquet"
+    return [file for judge in CONFIG.judges for label in label_names(judge)
+            for file in expand(pattern, judge=judge, label=label, shard=SHARDS)]  # fmt: skip
+
+
+def training_labels(student):
+    """The label shards that a student learns from, by dataset."""
+    pattern = "results/labels/{teacher}/{label}/{shard}.parquet"
+    return {
+        dataset: expand(pattern, teacher=source.teacher, label=source.label, shard=SHARDS)
+        for dataset, source in CONFIG.students[student].sources.items()
+        if source.teacher
+    }

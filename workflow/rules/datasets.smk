@@ -1,0 +1,27 @@
+"""Turn data sets into items: premise-hypothesis pairs with their labels.
+
+Reads:     the configuration's datasets
+Writes:    results/items/{dataset}/items.parquet, and for the urn world its media files and lessons
+"""
+
+
+rule build_urn:
+    output:
+        items="results/items/urn/items.parquet",
+        lessons="results/items/urn/lessons.parquet",
+        media=directory("results/items/urn/media"),
+    params:
+        settings=CONFIG.datasets.urn.as_json() if CONFIG.datasets.urn else "",
+        code=code("datasets.urn"),
+    log:
+        "results/logs/build_urn.log",
+    benchmark:
+        "results/benchmarks/build_urn.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 2
+    shell:
+        """
+        python -m umui.cli build-urn --settings {params.settings:q} --media-directory {output.media} \
+            --items {output.items} --lessons {output.lessons} --workers {threads} 2> {log}
+        """

@@ -1,0 +1,27 @@
+"""Build the environment of each heavy stage family from its lock file.
+
+Reads:     envs/{environment}.txt
+Writes:    .envs/{environment}-{digest}/ready, and the environment around it
+Wildcards: digest: of the lock and of the builder, so that a changed lock makes another environment
+"""
+
+
+rule build_environment:
+    input:
+        lock="envs/{environment}.txt",
+    output:
+        ready=touch(".envs/{environment}-{digest,[0-9a-f]{12}}/ready"),
+    log:
+        "results/logs/build_environment/{environment}-{digest}.log",
+    conda:
+        "../../envs/core.yaml"
+    localrule: True
+    shell:
+        "python -m umui.environment {input.lock} > {log} 2>&1"
+
+
+rule environments:
+    input:
+        environment_of("student"),
+        environment_of("teacher"),
+    localrule: True

@@ -1,0 +1,32 @@
+"""Probe every media file and extract the evidence that teacher and student are shown.
+
+Reads:     results/items/{dataset}/items.parquet and the media files they name
+Writes:    results/media/{shard}.parquet, results/evidence/{shard}.parquet
+Wildcards: shard: 0, 1, ...; a premise's shard depends on the premise alone
+"""
+
+
+rule extract_evidence:
+    input:
+        items=ITEMS,
+        files=MEDIA_FILES,
+    output:
+        media="results/media/{shard}.parquet",
+        evidence="results/evidence/{shard}.parquet",
+    params:
+        settings=CONFIG.media.as_json(),
+        shards=CONFIG.shards,
+        shard="{shard}",
+        code=code("media.extraction"),
+    log:
+        "results/logs/extract_evidence/{shard}.log",
+    benchmark:
+        "results/benchmarks/extract_evidence/{shard}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    shell:
+        """
+        python -m umui.cli extract-evidence --settings {params.settings:q} --items {input.items} \
+            --shard {params.shard} --shards {params.shards} --media {output.media} --evidence {output.evidence} \
+            --workers {threads} 2> {log}
+        """

@@ -1,0 +1,36 @@
+"""Make tiny models on the spot, from random weights, on the lessons of the training split.
+
+Reads:     items, lessons, all evidence
+Writes:    results/models/{model}/, in the layout of published checkpoints
+Wildcards: model: an entry of the configuration's models that has `tiny`
+"""
+
+
+rule make_model:
+    input:
+        items=ITEMS,
+        lessons=LESSONS,
+        evidence=shards_of("results/evidence/{shard}.parquet"),
+        environment=environment_of("student"),
+    output:
+        model=directory("results/models/{model}"),
+    params:
+        python=python_of("student"),
+        settings=lambda wildcards: CONFIG.models[wildcards.model].tiny.as_json(),
+        media=CONFIG.media.as_json(),
+        prompt=lambda wildcards: prompt_of_model(wildcards.model),
+        code=code("student.tiny"),
+    log:
+        "results/logs/make_model/{model}.log",
+    benchmark:
+        "results/benchmarks/make_model/{model}.tsv"
+    conda:
+        "../../envs/student.yaml"
+    resources:
+        mem_mb=4000,
+    shell:
+        """
+        {params.python} -m umui.cli make-model --settings {params.settings:q} --prompt {params.prompt} \
+            --media-settings {params.media:q} --items {input.items} --lessons {input.lessons} \
+            --evidence {input.evidence} --output {output.model} --workers {threads} 2> {log}
+        """
