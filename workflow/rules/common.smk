@@ -27,7 +27,9 @@ os.environ.update(
     PYTHONPATH=str(ROOT / "workflow"),
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
 )
-WITH_CONDA = "conda" in {str(method.value) for method in workflow.deployment_settings.deployment_method}
+WITH_CONDA = "conda" in {
+    str(method.value) for method in workflow.deployment_settings.deployment_method
+}
 SHARDS = range(CONFIG.shards)
 DATASETS = list(CONFIG.datasets.used())
 TINY_MODELS = [name for name, model in CONFIG.models.items() if model.tiny]
@@ -55,7 +57,9 @@ def environment_path(family):
     """The directory of a family's environment; the digest of its lock is in the name."""
     lock = ROOT / "envs" / f"{getattr(CONFIG.environments, family)}.txt"
     if not lock.is_file():
-        raise WorkflowError(f"environments.{family}: there is no lock file {lock}; envs/ holds the known ones")
+        raise WorkflowError(
+            f"environments.{family}: there is no lock file {lock}; envs/ holds the known ones"
+        )
     return f".envs/{lock.stem}-{environment.digest(lock)}"
 
 
@@ -89,7 +93,14 @@ def model_arguments(name):
 def prompt_of_model(name):
     """The prompt that a model made on the spot is taught with: that of the judge which it becomes."""
     prompts = [judge.prompt for judge in CONFIG.judges.values() if judge.model == name]
-    return (prompts or [student.prompt for student in CONFIG.students.values() if student.base == name])[0]
+    return (
+        prompts
+        or [
+            student.prompt
+            for student in CONFIG.students.values()
+            if student.base == name
+        ]
+    )[0]
 
 
 def label_names(judge):
@@ -109,7 +120,94 @@ def training_labels(student):
     """The label shards that a student learns from, by dataset."""
     pattern = "results/labels/{teacher}/{label}/{shard}.parquet"
     return {
-        dataset: expand(pattern, teacher=source.teacher, label=source.label, shard=SHARDS)
+        dataset: expand(
+            pattern, teacher=source.teacher, label=source.label, shard=SHARDS
+        )
         for dataset, source in CONFIG.students[student].sources.items()
         if source.teacher
     }
+
+
+def label_arguments(student):
+    """The same as a stage's arguments."""
+    return " ".join(
+        f"--labels {dataset} {' '.join(files)}"
+        for dataset, files in training_labels(student).items()
+    )
+
+
+def student_title(student, view):
+    """A student's name in tables, with what it was shown if that was not all."""
+    title = CONFIG.students[student].title
+    return title if view == "full" else f"{title}, {view} only"
+
+
+def table_entries():
+    """Every model that the tables compare: its name there, its role, where its size is, and its predictions."""
+    entries = {}
+    for name, student in CONFIG.students.items():
+        files = shards_of(f"results/predictions/students/{name}/full/{{shard}}.parquet")
+        size = f"results/students/{name}"
+        entries[f"students/{name}"] = dict(
+            title=student.title, role="student", size=size, files=files
+        )
+    for judge, settings in CONFIG.judges.items():
+        for label in label_names(judge):
+            role, title = "baseline", settings.title
+            if judge in CONFIG.teachers:
+                role, title = "teacher", f"{settings.title}, {label}"
+            files = [f"results/predictions/labels/{judge}/{label}.parquet"]
+            size = model_directory(settings.model)
+            entries[f"labels/{judge}/{label}"] = dict(
+                title=title, role=role, size=size, files=files
+            )
+    for control in ("constant", "hypothesis-only"):
+        files = [f"results/predictions/controls/{control}.parquet"]
+        entries[f"controls/{control}"] = dict(
+            title=control, role="control", size=[], files=files
+        )
+    if "urn" in DATASETS:
+        files = ["results/predictions/controls/oracle.parquet"]
+        entries["controls/oracle"] = dict(
+            title="oracle", role="oracle", size=[], files=files
+        )
+    return entries
+
+
+ENTRIES = table_entries()
+VIEWS = {
+    student_title(student, view): shards_of(
+        f"results/predictions/students/{student}/{view}/{{shard}}.parquet"
+    )
+    for student in CONFIG.students
+    for view in ("frames", "sound")
+}
+PREDICTIONS = {entry["title"]: entry["files"] for entry in ENTRIES.values()} | VIEWS
+
+
+def named_files(option, files_of_names):
+    """Repeated arguments: an option, a name, and the name's files."""
+    return " ".join(
+        f"{option} '{name}' {' '.join(files)}" for name, files in files_of_names.items()
+    )
+
+
+def pairs():
+    """Which models are compared on the same items: what a claim rests on."""
+    titles = [student.title for student in CONFIG.students.values()]
+    chosen = [
+        (title, control)
+        for title in titles
+        for control in ("hypothesis-only", "constant")
+    ]
+    chosen += [(titles[0], other) for other in titles[1:]]
+    chosen += [(CONFIG.students[name].title, student_title(name, view)) for name in CONFIG.students
+               for view in ("frames", "sound")]  # fmt: skip
+    for teacher, settings in CONFIG.teachers.items():
+        first, *others = (
+            f"{settings.title}, {label}" for label in label_names(teacher)
+        )
+        chosen += [(other, first) for other in others] + [
+            (title, other) for title in titles for other in others[-1:]
+        ]
+    return " ".join(f"--pair '{a}' '{b}'" for a, b in chosen)

@@ -7,12 +7,9 @@ Writes:    results/items/{dataset}/items.parquet, and for the urn world its medi
 
 rule build_urn:
     output:
-        items="results/items/urn/items.parquet",
+        item_tables="results/items/urn/items.parquet",
         lessons="results/items/urn/lessons.parquet",
         media=directory("results/items/urn/media"),
-    params:
-        settings=CONFIG.datasets.urn.as_json() if CONFIG.datasets.urn else "",
-        code=code("datasets.urn"),
     log:
         "results/logs/build_urn.log",
     benchmark:
@@ -20,8 +17,11 @@ rule build_urn:
     conda:
         "../../envs/core.yaml"
     threads: 2
+    params:
+        settings=lambda _: CONFIG.datasets.urn.as_json(),
+        code=code("datasets.urn"),
     shell:
         """
         python -m umui.cli build-urn --settings {params.settings:q} --media-directory {output.media} \
-            --items {output.items} --lessons {output.lessons} --workers {threads} 2> {log}
+            --items {output.item_tables} --lessons {output.lessons} --workers {threads} 2>{log}
         """

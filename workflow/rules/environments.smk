@@ -13,9 +13,9 @@ rule build_environment:
         ready=touch(".envs/{environment}-{digest,[0-9a-f]{12}}/ready"),
     log:
         "results/logs/build_environment/{environment}-{digest}.log",
+    localrule: True
     conda:
         "../../envs/core.yaml"
-    localrule: True
     shell:
         "python -m umui.environment {input.lock} > {log} 2>&1"
 

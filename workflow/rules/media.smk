@@ -8,25 +8,25 @@ Wildcards: shard: 0, 1, ...; a premise's shard depends on the premise alone
 
 rule extract_evidence:
     input:
-        items=ITEMS,
+        item_tables=ITEMS,
         files=MEDIA_FILES,
     output:
         media="results/media/{shard}.parquet",
         evidence="results/evidence/{shard}.parquet",
-    params:
-        settings=CONFIG.media.as_json(),
-        shards=CONFIG.shards,
-        shard="{shard}",
-        code=code("media.extraction"),
     log:
         "results/logs/extract_evidence/{shard}.log",
     benchmark:
         "results/benchmarks/extract_evidence/{shard}.tsv"
     conda:
         "../../envs/core.yaml"
+    params:
+        settings=lambda _: CONFIG.media.as_json(),
+        shards=CONFIG.shards,
+        shard="{shard}",
+        code=code("media.extraction"),
     shell:
         """
-        python -m umui.cli extract-evidence --settings {params.settings:q} --items {input.items} \
+        python -m umui.cli extract-evidence --settings {params.settings:q} --items {input.item_tables} \
             --shard {params.shard} --shards {params.shards} --media {output.media} --evidence {output.evidence} \
-            --workers {threads} 2> {log}
+            --workers {threads} 2>{log}
         """

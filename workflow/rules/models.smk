@@ -8,18 +8,12 @@ Wildcards: model: an entry of the configuration's models that has `tiny`
 
 rule make_model:
     input:
-        items=ITEMS,
+        item_tables=ITEMS,
         lessons=LESSONS,
         evidence=shards_of("results/evidence/{shard}.parquet"),
         environment=environment_of("student"),
     output:
         model=directory("results/models/{model}"),
-    params:
-        python=python_of("student"),
-        settings=lambda wildcards: CONFIG.models[wildcards.model].tiny.as_json(),
-        media=CONFIG.media.as_json(),
-        prompt=lambda wildcards: prompt_of_model(wildcards.model),
-        code=code("student.tiny"),
     log:
         "results/logs/make_model/{model}.log",
     benchmark:
@@ -28,9 +22,15 @@ rule make_model:
         "../../envs/student.yaml"
     resources:
         mem_mb=4000,
+    params:
+        python=python_of("student"),
+        settings=lambda wildcards: CONFIG.models[wildcards.model].tiny.as_json(),
+        media=lambda _: CONFIG.media.as_json(),
+        prompt=lambda wildcards: prompt_of_model(wildcards.model),
+        code=code("student.tiny"),
     shell:
         """
         {params.python} -m umui.cli make-model --settings {params.settings:q} --prompt {params.prompt} \
-            --media-settings {params.media:q} --items {input.items} --lessons {input.lessons} \
-            --evidence {input.evidence} --output {output.model} --workers {threads} 2> {log}
+            --media-settings {params.media:q} --items {input.item_tables} --lessons {input.lessons} \
+            --evidence {input.evidence} --output {output.model} --workers {threads} 2>{log}
         """

@@ -10,23 +10,13 @@ Wildcards: judge: a teacher or a baseline; label: an entry of the configuration'
 
 rule ask:
     input:
-        items=ITEMS,
+        item_tables=ITEMS,
         evidence="results/evidence/{shard}.parquet",
         model=lambda wildcards: model_directory(CONFIG.judges[wildcards.judge].model),
         environment=environment_of("teacher"),
     output:
         votes="results/votes/{judge}/{shard}.parquet",
         timings="results/timings/{judge}/{shard}.parquet",
-    params:
-        python=python_of("teacher"),
-        settings=lambda wildcards: CONFIG.judges[wildcards.judge].as_json(),
-        media=CONFIG.media.as_json(),
-        model=lambda wildcards: model_arguments(CONFIG.judges[wildcards.judge].model),
-        judge="{judge}",
-        shard="{shard}",
-        shards=CONFIG.shards,
-        journal="results/journals/{judge}/{shard}",
-        code=code("teacher.asking"),
     log:
         asking="results/logs/ask/{judge}/{shard}.log",
         server="results/logs/ask/{judge}/{shard}.server.log",
@@ -37,13 +27,23 @@ rule ask:
     resources:
         mem_mb=6000,
         gpu=0,
+    params:
+        python=python_of("teacher"),
+        settings=lambda wildcards: CONFIG.judges[wildcards.judge].as_json(),
+        media=lambda _: CONFIG.media.as_json(),
+        model=lambda wildcards: model_arguments(CONFIG.judges[wildcards.judge].model),
+        judge="{judge}",
+        shard="{shard}",
+        shards=CONFIG.shards,
+        journal="results/journals/{judge}/{shard}",
+        code=code("teacher.asking"),
     shell:
         """
         {params.python} -m umui.cli ask --settings {params.settings:q} --judge {params.judge} \
-            --model {params.model} --media-settings {params.media:q} --items {input.items} \
+            --model {params.model} --media-settings {params.media:q} --items {input.item_tables} \
             --shard {params.shard} --shards {params.shards} --evidence {input.evidence} --journal {params.journal} \
             --votes {output.votes} --timings {output.timings} --server-log {log.server} --workers {threads} \
-            2> {log.asking}
+            2>{log.asking}
         """
 
 
@@ -52,19 +52,19 @@ rule aggregate_votes:
         votes="results/votes/{judge}/{shard}.parquet",
     output:
         labels="results/labels/{judge}/{label}/{shard}.parquet",
-    params:
-        settings=lambda wildcards: CONFIG.labels[wildcards.label].as_json(),
-        judge="{judge}",
-        shard="{shard}",
-        code=code("teacher.aggregation"),
     log:
         "results/logs/aggregate_votes/{judge}/{label}/{shard}.log",
     benchmark:
         "results/benchmarks/aggregate_votes/{judge}/{label}/{shard}.tsv"
     conda:
         "../../envs/core.yaml"
+    params:
+        settings=lambda wildcards: CONFIG.labels[wildcards.label].as_json(),
+        judge="{judge}",
+        shard="{shard}",
+        code=code("teacher.aggregation"),
     shell:
         """
         python -m umui.cli aggregate --settings {params.settings:q} --votes {input.votes} \
-            --labels {output.labels} 2> {log}
+            --labels {output.labels} 2>{log}
         """

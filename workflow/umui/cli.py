@@ -104,6 +104,81 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("--evidence", type=Path, required=True, help="evidence table of the shard")
     stage.add_argument("--predictions", type=Path, required=True, help="predictions table, written")
     _workers(stage)
+
+    stage = _stage(stages, "control", _control, "Predict with a control, which never sees the premise, or the oracle.")
+    _settings(stage, config.Evaluation)
+    stage.add_argument("--kind", choices=["constant", "hypothesis-only", "oracle"], required=True)
+    stage.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    stage.add_argument("--labels", type=Path, nargs="*", default=[],
+                       help="the labels that students learn from; a dataset without any is learned from its own "
+                            "probabilities")  # fmt: skip
+    stage.add_argument("--splits", nargs="+", required=True, help="which splits to predict")
+    stage.add_argument("--predictions", type=Path, required=True, help="predictions table, written")
+
+    stage = _stage(stages, "labels-as-predictions", _labels_as_predictions, "Turn a teacher's labels into predictions.")
+    stage.add_argument("--name", required=True, help="the model's name in the table")
+    stage.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    stage.add_argument("--labels", type=Path, nargs="+", required=True, help="labels tables, all shards")
+    stage.add_argument("--splits", nargs="+", required=True, help="which splits to predict")
+    stage.add_argument("--predictions", type=Path, required=True, help="predictions table, written")
+
+    stage = _stage(stages, "evaluate", _evaluate, "Compute a model's metrics with their intervals.")
+    _settings(stage, config.Evaluation)
+    stage.add_argument("--model", required=True, help="its name in the tables")
+    stage.add_argument("--role", choices=["student", "teacher", "baseline", "control", "oracle"], required=True)
+    stage.add_argument("--model-directory", dest="parameters", type=_parameters, nargs="?", default=None,
+                       help="where parameters.json says the model's size; nothing for a model without one")  # fmt: skip
+    stage.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    stage.add_argument("--predictions", type=Path, nargs="+", required=True, help="predictions tables, all shards")
+    stage.add_argument("--metrics", type=Path, required=True, help="metrics table, written")
+
+    stage = _stage(stages, "compare", _compare, "Compare pairs of models on the same items and resamples.")
+    _settings(stage, config.Evaluation)
+    stage.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    _named_tables(stage, "--predictions", "the predictions tables of a model", required=True)
+    stage.add_argument("--pair", dest="pairs", action="append", nargs=2, required=True, metavar=("A", "B"),
+                       help="names of two models: A - B and A / B are written; repeated")  # fmt: skip
+    stage.add_argument("--csv", type=Path, required=True, help="the comparisons, written")
+
+    stage = _stage(stages, "reliability", _reliability, "Compute reliability diagrams: numbers, no drawing.")
+    _settings(stage, config.Evaluation)
+    stage.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    _named_tables(stage, "--predictions", "the predictions tables of a model", required=True)
+    stage.add_argument("--csv", type=Path, required=True, help="one row a bin, written")
+
+    stage = _stage(stages, "reliability-figure", _reliability_figure, "Draw the reliability diagrams.")
+    stage.add_argument("--csv", type=Path, required=True, help="as written by the stage reliability")
+    _figure(stage)
+
+    stage = _stage(
+        stages, "training-curves", _training_curves, "Summarise and draw loss and gradient norm of students."
+    )
+    _named_tables(stage, "--logs", "the training log of a student", required=True)
+    stage.add_argument("--csv", type=Path, required=True, help="the drawn means, written")
+    _figure(stage)
+
+    stage = _stage(stages, "table3", _table3, "Lay out the metrics of all models as the paper's Table 3.")
+    stage.add_argument("--metrics", type=Path, nargs="+", required=True, help="metrics tables")
+    stage.add_argument("--csv", type=Path, required=True, help="mean squared errors, written")
+    stage.add_argument("--graded", type=Path, required=True, help="the same of graded items alone, written")
+    stage.add_argument("--markdown", type=Path, required=True, help="both, for readers, written")
+
+    stage = _stage(stages, "coverage", _coverage, "Count what was left out, where and why.")
+    stage.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    stage.add_argument("--media", type=Path, nargs="*", required=True, help="media tables, all shards")
+    _named_tables(stage, "--votes", "the votes tables of a judge")
+    _named_tables(stage, "--labels", "the labels tables of a judge and aggregation")
+    _named_tables(stage, "--predictions", "the predictions tables of a model")
+    stage.add_argument("--csv", type=Path, required=True, help="all counts, written")
+    stage.add_argument("--markdown", type=Path, required=True, help="a summary, written")
+
+    stage = _stage(stages, "run-config", _run_config, "Write the checked configuration of a run beside its results.")
+    _settings(stage, config.Config)
+    stage.add_argument("--yaml", type=Path, required=True, help="the configuration, written")
+
+    stage = _stage(stages, "trace", _trace, "Print how one item's numbers came about, from its file to each error.")
+    stage.add_argument("--item", required=True, help="its item_id")
+    stage.add_argument("--results", type=Path, default=Path("results"), help="directory (default: results)")
     return parser
 
 
@@ -114,7 +189,9 @@ def _stage(stages: Any, name: str, run: Callable[..., None], summary: str) -> ar
 
 
 def _settings(parser: argparse.ArgumentParser, model: type[config.Settings]) -> None:
-    described = "; ".join(f"{name}: {field.description}" for name, field in model.model_fields.items() if field.description)
+    described = "; ".join(
+        f"{name}: {field.description}" for name, field in model.model_fields.items() if field.description
+    )
     parser.add_argument("--settings", type=model.model_validate_json, required=True, metavar="JSON",
                         help=f"a section of the configuration as JSON: {json.dumps(list(model.model_fields))}. "
                              f"{described}".replace("%", "%%"))  # fmt: skip
@@ -124,6 +201,33 @@ def _items_and_shard(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables of all datasets")
     parser.add_argument("--shard", type=int, required=True, help="0, 1, ...: which piece")
     parser.add_argument("--shards", type=int, required=True, help="how many pieces there are")
+
+
+def _named_tables(parser: argparse.ArgumentParser, flag: str, what: str, required: bool = False) -> None:
+    parser.add_argument(flag, action=_NamedFiles, nargs="+", default={}, required=required, metavar=("NAME", "FILE"),
+                        help=f"a name, then {what}; repeated")  # fmt: skip
+
+
+class _NamedFiles(argparse.Action):
+    """Collect ``--flag NAME FILE FILE ... --flag NAME FILE ...`` as a dictionary of lists of paths."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+                 option_string: str | None = None) -> None:  # fmt: skip
+        name, *files = values
+        collected = dict(getattr(namespace, self.dest))
+        if name in collected or not files:
+            parser.error(f"{option_string} {name}: give each name once, with its files after it")
+        setattr(namespace, self.dest, collected | {name: [Path(file) for file in files]})
+
+
+def _figure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--svg", type=Path, required=True, help="the figure, written")
+    parser.add_argument("--png", type=Path, required=True, help="the same figure, written")
+
+
+def _parameters(directory: str) -> int:
+    count: int = json.loads((Path(directory) / "parameters.json").read_text())["parameters"]
+    return count
 
 
 def _workers(parser: argparse.ArgumentParser) -> None:
@@ -170,6 +274,72 @@ def _predict(**arguments: Any) -> None:
     from umui.student.prediction import predict_shard
 
     predict_shard(**arguments)
+
+
+def _control(**arguments: Any) -> None:
+    from umui.evaluation.controls import control
+
+    control(**arguments)
+
+
+def _labels_as_predictions(**arguments: Any) -> None:
+    from umui.evaluation.controls import labels_as_predictions
+
+    labels_as_predictions(**arguments)
+
+
+def _evaluate(**arguments: Any) -> None:
+    from umui.evaluation.evaluating import evaluate
+
+    evaluate(**arguments)
+
+
+def _compare(**arguments: Any) -> None:
+    from umui.evaluation.comparing import compare
+
+    compare(**arguments)
+
+
+def _reliability(**arguments: Any) -> None:
+    from umui.evaluation.reliability import reliability
+
+    reliability(**arguments)
+
+
+def _reliability_figure(**arguments: Any) -> None:
+    from umui.reporting.figures import reliability_figure
+
+    reliability_figure(**arguments)
+
+
+def _training_curves(**arguments: Any) -> None:
+    from umui.reporting.figures import training_curves
+
+    training_curves(**arguments)
+
+
+def _table3(**arguments: Any) -> None:
+    from umui.reporting.table3 import table3
+
+    table3(**arguments)
+
+
+def _coverage(**arguments: Any) -> None:
+    from umui.reporting.coverage import coverage
+
+    coverage(**arguments)
+
+
+def _run_config(**arguments: Any) -> None:
+    from umui.reporting.run_config import run_config
+
+    run_config(**arguments)
+
+
+def _trace(**arguments: Any) -> None:
+    from umui.reporting.trace import trace
+
+    trace(**arguments)
 
 
 if __name__ == "__main__":

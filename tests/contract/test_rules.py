@@ -1,0 +1,80 @@
+"""The rules: what each must carry, and what a change reruns, seen in dry runs."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+BODIES = dict(re.findall(r"^rule (\w+):\n((?:(?:    .*)?\n)*)", RULES, flags=re.M))
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what a clone would hold."""
+    target = tmp_path_factory.mktemp("clone")
+    for name in ("Snakefile", "config.yaml", "workflow", "envs", "configs", "profiles"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target / name)
+    return target
+
+
+def plan(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Plan everything."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--dry-run", "all", *arguments]
+    return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", [name for name, body in BODIES.items() if "shell:" in body])
+def test_a_rule_carries_its_log_environment_and_code(name: str) -> None:
+    body = BODIES[name]
+    assert re.search(r"^    log:", body, flags=re.M), f"{name}: no log"
+    assert "conda:" in body, f"{name}: no environment"
+    if "umui.cli" in body:
+        assert "code=code(" in body, f"{name}: an edit of its code would not rerun it"
+    assert "run:" not in body
+
+
+def test_wildcards_reach_shell_lines_as_parameters() -> None:
+    """Snakemake does not see a wildcard that stands in a shell line alone."""
+    for name, body in BODIES.items():
+        assert "{wildcards." not in body.partition("shell:")[2], f"{name}: pass wildcards as params"
+
+
+def test_the_default_configuration_plans(clone: Path) -> None:
+    result = plan(clone)
+    assert result.returncode == 0, result.stdout + result.stderr
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", result.stdout, flags=re.M))
+    assert jobs["ask"] == "4", "two judges, two shards"
+    assert jobs["train_student"] == "2"
+
+
+@pytest.mark.parametrize("overlay", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
+def test_overlays_plan(clone: Path, overlay: Path) -> None:
+    result = plan(clone, "--configfile", str(overlay))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_fault_of_the_configuration_stops_before_any_job(clone: Path, tmp_path: Path) -> None:
+    overlay = tmp_path / "wrong.yaml"
+    overlay.write_text(yaml.safe_dump({"media": {"frame_rate": 2}, "shards": 0}))
+    result = plan(clone, "--configfile", str(overlay))
+    assert result.returncode != 0
+    assert "media.frame_rate: unknown key; did you mean 'frame_rate_hz'?" in result.stdout + result.stderr
+    assert "shards: 0" in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_conda_users_get_the_locks() -> None:
+    for family in ("core", "student", "teacher"):
+        digest = hashlib.sha256((ROOT / f"envs/{family}.txt").read_bytes()).hexdigest()
+        assert digest in (ROOT / f"envs/{family}.post-deploy.sh").read_text(), f"envs/{family}.post-deploy.sh is stale"

@@ -1,0 +1,166 @@
+"""Turn teachers' labels and controls into predictions, and all predictions into figures with intervals.
+
+Reads:     items, labels, predictions
+Writes:    results/predictions/{labels,controls}/..., results/metrics/{entry}.parquet, results/comparisons.csv
+Wildcards: control: constant, hypothesis-only; entry: a model of the tables, such as students/clue-d
+"""
+
+ALL_PREDICTIONS = [file for files in PREDICTIONS.values() for file in files]
+
+
+wildcard_constraints:
+    entry="|".join(ENTRIES),
+
+
+rule predict_control:
+    input:
+        item_tables=ITEMS,
+        labels=sorted(
+            {
+                file
+                for student in CONFIG.students
+                for files in training_labels(student).values()
+                for file in files
+            }
+        ),
+        # fmt: skip
+    output:
+        predictions="results/predictions/controls/{control}.parquet",
+    log:
+        "results/logs/predict_control/{control}.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=lambda _: CONFIG.evaluation.as_json(),
+        splits=CONFIG.evaluation.splits,
+        kind="{control}",
+        code=code("evaluation.controls"),
+    shell:
+        """
+        python -m umui.cli control --settings {params.settings:q} --kind {params.kind} --items {input.item_tables} \
+            --labels {input.labels} --splits {params.splits} --predictions {output.predictions} 2>{log}
+        """
+
+
+rule predict_oracle:
+    input:
+        item_tables="results/items/urn/items.parquet",
+    output:
+        predictions="results/predictions/controls/oracle.parquet",
+    log:
+        "results/logs/predict_oracle.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=lambda _: CONFIG.evaluation.as_json(),
+        splits=CONFIG.evaluation.splits,
+        code=code("evaluation.controls"),
+    shell:
+        """
+        python -m umui.cli control --settings {params.settings:q} --kind oracle --items {input.item_tables} \
+            --splits {params.splits} --predictions {output.predictions} 2>{log}
+        """
+
+
+rule predict_by_labels:
+    input:
+        item_tables=ITEMS,
+        labels=shards_of("results/labels/{judge}/{label}/{shard}.parquet"),
+    output:
+        predictions="results/predictions/labels/{judge}/{label}.parquet",
+    log:
+        "results/logs/predict_by_labels/{judge}/{label}.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        name=lambda wildcards: ENTRIES[f"labels/{wildcards.judge}/{wildcards.label}"][
+            "title"
+        ],
+        splits=CONFIG.evaluation.splits,
+        code=code("evaluation.controls"),
+    shell:
+        """
+        python -m umui.cli labels-as-predictions --name {params.name:q} --items {input.item_tables} \
+            --labels {input.labels} --splits {params.splits} --predictions {output.predictions} 2>{log}
+        """
+
+
+rule evaluate:
+    input:
+        item_tables=ITEMS,
+        predictions=lambda wildcards: ENTRIES[wildcards.entry]["files"],
+        model=lambda wildcards: ENTRIES[wildcards.entry]["size"],
+    output:
+        metrics="results/metrics/{entry}.parquet",
+    log:
+        "results/logs/evaluate/{entry}.log",
+    benchmark:
+        "results/benchmarks/evaluate/{entry}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=lambda _: CONFIG.evaluation.as_json(),
+        title=lambda wildcards: ENTRIES[wildcards.entry]["title"],
+        role=lambda wildcards: ENTRIES[wildcards.entry]["role"],
+        code=code("evaluation.evaluating"),
+    shell:
+        """
+        python -m umui.cli evaluate --settings {params.settings:q} --model {params.title:q} --role {params.role} \
+            --model-directory {input.model} --items {input.item_tables} --predictions {input.predictions} \
+            --metrics {output.metrics} 2>{log}
+        """
+
+
+rule compare:
+    input:
+        item_tables=ITEMS,
+        predictions=ALL_PREDICTIONS,
+    output:
+        csv=report(
+            "results/comparisons.csv",
+            caption="../report/comparisons.rst",
+            category="Tables",
+        ),
+    log:
+        "results/logs/compare.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=lambda _: CONFIG.evaluation.as_json(),
+        predictions=named_files("--predictions", PREDICTIONS),
+        pairs=pairs(),
+        code=code("evaluation.comparing"),
+    shell:
+        """
+        python -m umui.cli compare --settings {params.settings:q} --items {input.item_tables} \
+            {params.predictions} {params.pairs} --csv {output.csv} 2>{log}
+        """
+
+
+rule reliability:
+    input:
+        item_tables=ITEMS,
+        predictions=ALL_PREDICTIONS,
+    output:
+        csv="results/figures/reliability.csv",
+    log:
+        "results/logs/reliability.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=lambda _: CONFIG.evaluation.as_json(),
+        predictions=named_files(
+            "--predictions",
+            {
+                entry["title"]: entry["files"]
+                for entry in ENTRIES.values()
+                if entry["role"] in ("student", "teacher")
+            },
+        ),
+        # fmt: skip
+        code=code("evaluation.reliability"),
+    shell:
+        """
+        python -m umui.cli reliability --settings {params.settings:q} --items {input.item_tables} \
+            {params.predictions} --csv {output.csv} 2>{log}
+        """

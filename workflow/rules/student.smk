@@ -1,0 +1,79 @@
+"""Train the students with DeepSpeed and predict with them.
+
+Reads:     items, evidence, labels, base models
+Writes:    results/students/{student}/, results/predictions/students/{student}/{view}/{shard}.parquet
+Keeps:     results/checkpoints/{student}/: a killed training goes on from its last checkpoint
+Wildcards: student; view: full, or audiovisual premises with frames or sound only; shard
+"""
+
+
+rule train_student:
+    input:
+        unpack(lambda wildcards: training_labels(wildcards.student)),
+        item_tables=ITEMS,
+        evidence=shards_of("results/evidence/{shard}.parquet"),
+        base=lambda wildcards: model_directory(CONFIG.students[wildcards.student].base),
+        environment=environment_of("student"),
+    output:
+        student=directory("results/students/{student}"),
+    log:
+        "results/logs/train_student/{student}.log",
+    benchmark:
+        "results/benchmarks/train_student/{student}.tsv"
+    conda:
+        "../../envs/student.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        python=python_of("student"),
+        settings=lambda wildcards: CONFIG.students[wildcards.student].as_json(),
+        media=lambda _: CONFIG.media.as_json(),
+        base=lambda wildcards: model_arguments(CONFIG.students[wildcards.student].base),
+        labels=lambda wildcards: label_arguments(wildcards.student),
+        ranks=lambda wildcards: CONFIG.students[wildcards.student].training.ranks,
+        checkpoints="results/checkpoints/{student}",
+        code=code("student.training"),
+    shell:
+        """
+        {params.python} -m umui.launch {params.ranks} train-student --settings {params.settings:q} \
+            --media-settings {params.media:q} --base {params.base} --items {input.item_tables} \
+            --evidence {input.evidence} {params.labels} --checkpoints {params.checkpoints} \
+            --output {output.student} --workers {threads} 2>{log}
+        """
+
+
+rule predict:
+    input:
+        item_tables=ITEMS,
+        evidence="results/evidence/{shard}.parquet",
+        base=lambda wildcards: model_directory(CONFIG.students[wildcards.student].base),
+        student="results/students/{student}",
+        environment=environment_of("student"),
+    output:
+        predictions="results/predictions/students/{student}/{view}/{shard}.parquet",
+    log:
+        "results/logs/predict/{student}/{view}/{shard}.log",
+    benchmark:
+        "results/benchmarks/predict/{student}/{view}/{shard}.tsv"
+    conda:
+        "../../envs/student.yaml"
+    resources:
+        mem_mb=3000,
+    params:
+        python=python_of("student"),
+        settings=lambda wildcards: CONFIG.students[wildcards.student].as_json(),
+        media=lambda _: CONFIG.media.as_json(),
+        base=lambda wildcards: model_arguments(CONFIG.students[wildcards.student].base),
+        name=lambda wildcards: student_title(wildcards.student, wildcards.view),
+        splits=CONFIG.evaluation.splits,
+        view="{view}",
+        shard="{shard}",
+        shards=CONFIG.shards,
+        code=code("student.prediction"),
+    shell:
+        """
+        {params.python} -m umui.cli predict --settings {params.settings:q} --media-settings {params.media:q} \
+            --base {params.base} --student {input.student} --name {params.name:q} --view {params.view} \
+            --splits {params.splits} --items {input.item_tables} --shard {params.shard} --shards {params.shards} \
+            --evidence {input.evidence} --predictions {output.predictions} --workers {threads} 2>{log}
+        """

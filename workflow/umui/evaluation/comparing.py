@@ -1,0 +1,84 @@
+"""Two models on the same items: paired differences and ratios of their errors."""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from umui.artifacts import write_text
+from umui.config import Evaluation
+from umui.evaluation import intervals
+from umui.evaluation.joining import cells, cluster_of, read_items, read_predictions
+from umui.evaluation.metrics import MSE_X100, MSE_X100_GRADED, Metric, divide
+
+COLUMNS = [
+    "comparison", "dataset", "modality", "metric", "model_a", "model_b", "value_a", "value_b",
+    "difference", "difference_ci_low", "difference_ci_high", "ratio", "ratio_ci_low", "ratio_ci_high",
+    "n_items", "n_clusters",
+]  # fmt: skip
+
+
+def compare(
+    settings: Evaluation,
+    items: Sequence[Path],
+    predictions: Mapping[str, Sequence[Path]],
+    pairs: Sequence[tuple[str, str]],
+    csv: Path,
+) -> None:
+    """Write the paired comparisons of `pairs` of models on each dataset and modality that both were asked about.
+
+    Raises ValueError when a pair names a model that has no predictions.
+    """
+    unknown = {name for pair in pairs for name in pair} - predictions.keys()
+    if unknown:
+        raise ValueError(f"--pair: no --predictions for {', '.join(sorted(unknown))}; there are {sorted(predictions)}")
+    evaluated = read_items(items, settings.splits)
+    answers = {name: read_predictions(files, items).set_index("item_id") for name, files in predictions.items()}
+    rows = []
+    for a, b in pairs:
+        joined = evaluated.join(answers[a], on="item_id").rename(columns={"predicted": "predicted_a"})
+        joined = joined.join(answers[b], on="item_id").rename(columns={"predicted": "predicted_b"})
+        asked = joined[joined["item_id"].isin(answers[a].index) & joined["item_id"].isin(answers[b].index)]
+        for (dataset, modality, cell), metric in product(cells(asked), (MSE_X100, MSE_X100_GRADED)):
+            names = {"comparison": f"{a} against {b}", "model_a": a, "model_b": b}
+            names |= {"dataset": dataset, "modality": modality, "metric": metric.name}
+            rows.append(names | paired(metric, cell, settings))
+    write_text(csv, pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
+
+
+def paired(metric: Metric, cell: pd.DataFrame, settings: Evaluation) -> dict[str, float | int | None]:
+    """Return both models' values, their difference a - b and ratio a / b with intervals from the same resamples.
+
+    Only items that both models predicted count.  What is undefined (no items, a division by 0) is null.
+    """
+    both = cell.dropna(subset=["truth", "predicted_a", "predicted_b"])
+    both = both[metric.keeps(both["truth"].to_numpy())]
+    truth = both["truth"].to_numpy()
+    terms_a, terms_b = (metric.terms(both[column].to_numpy(), truth) for column in ("predicted_a", "predicted_b"))
+    sums_CK = intervals.cluster_sums(np.hstack([terms_a, terms_b]), cluster_of(both))
+    random = intervals.generator(settings.seed, cell["dataset"].iloc[0], cell["modality"].iloc[0])
+    totals_RK = intervals.resampled_totals(sums_CK, settings.replicates, random)
+
+    half = terms_a.shape[1]
+    a, b = metric.value(sums_CK.sum(axis=0)[:half]), metric.value(sums_CK.sum(axis=0)[half:])
+    a_R, b_R = metric.value(totals_RK[:, :half]), metric.value(totals_RK[:, half:])
+    difference = intervals.percentile_interval(a_R - b_R, settings.confidence)
+    ratio = intervals.percentile_interval(divide(a_R, b_R), settings.confidence)
+    return {
+        "value_a": _null(a),
+        "value_b": _null(b),
+        "difference": _null(a - b),
+        "difference_ci_low": difference.low,
+        "difference_ci_high": difference.high,
+        "ratio": _null(divide(a, b)),
+        "ratio_ci_low": ratio.low,
+        "ratio_ci_high": ratio.high,
+        "n_items": len(both),
+        "n_clusters": len(sums_CK),
+    }
+
+
+def _null(value: np.ndarray) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,79 @@
+"""Find the ffmpeg binary and run it: no shell, a limit on time and on written bytes, its messages kept short."""
+
+import os
+import resource
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+
+import imageio_ffmpeg
+
+MESSAGE_BYTES = 2000
+LOG_BYTES = 1_000_000
+
+
+class FfmpegError(ValueError):
+    """ffmpeg could not be started, or failed where it must not."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How ffmpeg ended: its exit code, or null when its time ran out, and the beginning of what it complained of."""
+
+    exit_code: int | None
+    messages: str
+
+
+def binary(path: str | None = None) -> str:
+    """Return `path`, or that of the ffmpeg from the imageio-ffmpeg wheel."""
+    found: str = path or imageio_ffmpeg.get_ffmpeg_exe()
+    return found
+
+
+@cache
+def version(program: str) -> str:
+    """Return the version that an ffmpeg binary says it has, such as ``n9.0.2``.
+
+    Raises FfmpegError when the binary does not run.
+    """
+    try:
+        said = subprocess.run([program, "-version"], stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise FfmpegError(f"media.ffmpeg: {program!r} does not run ({error}); give the path of an ffmpeg") from error
+    return said.stdout.decode().split()[2]
+
+
+def command(program: str) -> list[str]:
+    """Return the beginning of every command line: no terminal, errors only, one thread and no trace of versions."""
+    return [program, "-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-filter_complex_threads", "1"]
+
+
+def run(
+    arguments: list[str], given: bytes = b"", timeout_s: float | None = None, max_file_bytes: int | None = None
+) -> Outcome:
+    """Run a command line with `given` on its standard input, in a process group of its own.
+
+    At `timeout_s` the whole group is killed.  No file that it writes grows beyond `max_file_bytes` (Linux).
+    """
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+        )
+        file_bytes = max_file_bytes or resource.RLIM_INFINITY
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+        try:
+            process.communicate(given, timeout_s)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+                exit_code = None
+            else:
+                exit_code = process.returncode
+        log.seek(0)
+        messages = log.read(MESSAGE_BYTES).decode(errors="replace").strip()
+    return Outcome(exit_code, messages)

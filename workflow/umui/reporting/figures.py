@@ -1,0 +1,140 @@
+"""Figures: tables of numbers in, pictures out.
+
+The pictures are deterministic, the colours are those of Okabe and Ito, and the widths are a page's text.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib.style
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from umui.artifacts import read_table, replacing, write_text
+from umui.tables import MODALITIES, TRAINING_LOG
+
+COLOURS = {
+    "text": "#0072B2", "audio": "#E69F00", "video": "#009E73", "audiovisual": "#CC79A7", "mixed": "#444444",
+}  # fmt: skip
+DASHES = {"text": "-", "audio": "--", "video": "-.", "audiovisual": (0, (1, 1)), "mixed": "-"}
+GREY = "#888888"
+TEXT_WIDTH_IN = 6.9
+POINTS_OF_A_CURVE = 40
+STYLE: dict[Any, Any] = {
+    "font.size": 8, "axes.titlesize": 8, "axes.linewidth": 0.6, "axes.spines.top": False, "axes.spines.right": False,
+    "xtick.major.width": 0.6, "ytick.major.width": 0.6, "lines.linewidth": 1.3, "legend.frameon": False,
+    "figure.dpi": 200, "svg.hashsalt": "umui",
+}  # fmt: skip
+
+
+def reliability_figure(csv: Path, svg: Path, png: Path) -> None:
+    """Draw reliability diagrams from their bins: a row of panels a model, a column a dataset and modality."""
+    with _drawing(svg, png) as figures:
+        figures.append(draw_reliability(pd.read_csv(csv)))
+
+
+def training_curves(logs: Mapping[str, Sequence[Path]], csv: Path, svg: Path, png: Path) -> None:
+    """Write and draw the students' loss and gradient norm by modality, as means over stretches of steps."""
+    curves = pd.concat([
+        summarise_log(read_table(files, TRAINING_LOG).to_pandas()).assign(student=student)
+        for student, files in logs.items()
+    ])  # fmt: skip
+    write_text(csv, curves[CURVE_COLUMNS].to_csv(index=False, lineterminator="\n"))
+    with _drawing(svg, png) as figures:
+        figures.append(draw_curves(curves))
+
+
+CURVE_COLUMNS = ["student", "modality", "step", "loss", "gradient_norm", "n_steps"]
+
+
+def summarise_log(log: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean step, loss and gradient norm of each modality over equal stretches of steps."""
+    width = max(1, -(-int(log["step"].max()) // POINTS_OF_A_CURVE)) if len(log) else 1
+    stretches = log.assign(stretch=(log["step"] - 1) // width).groupby(["modality", "stretch"])
+    means = stretches[["step", "loss", "gradient_norm"]].mean().assign(n_steps=stretches.size())
+    return means.reset_index()
+
+
+def draw_reliability(bins: pd.DataFrame) -> Figure:
+    """Draw mean true against mean predicted probability, with interval bars, above the share of items a bin.
+
+    `bins` has the columns of the stage ``reliability``.
+    """
+    models = list(dict.fromkeys(bins["model"]))
+    places = set(zip(bins["dataset"], bins["modality"], strict=True))
+    columns = sorted(places, key=lambda place: (place[0], MODALITIES.index(place[1])))
+    panel_in = min(TEXT_WIDTH_IN / max(len(columns), 1), 2.4)
+    figure = Figure(
+        figsize=(panel_in * max(len(columns), 2) + 0.3, 2.3 * max(len(models), 1) + 0.2), layout="constrained"
+    )
+    if not models:
+        figure.text(0.5, 0.5, "no model was measured", ha="center")
+        return figure
+    grid = figure.subplots(
+        2 * len(models), len(columns), sharex=True, squeeze=False, height_ratios=[4, 1] * len(models)
+    )
+    for row, model in enumerate(models):
+        for column, (dataset, modality) in enumerate(columns):
+            diagram, counts = grid[2 * row][column], grid[2 * row + 1][column]
+            chosen = (bins["model"] == model) & (bins["dataset"] == dataset) & (bins["modality"] == modality)
+            _panel(diagram, counts, bins[chosen], COLOURS[modality])
+            if row == 0:
+                diagram.set_title(f"{dataset} {modality}")
+            if column == 0:
+                diagram.set_ylabel(f"{model}\nmean true probability")
+                counts.set_ylabel("items")
+    figure.supxlabel("mean predicted probability of a bin", fontsize=8)
+    return figure
+
+
+def _panel(diagram: Axes, counts: Axes, bins: pd.DataFrame, colour: str) -> None:
+    diagram.plot([0, 1], [0, 1], color=GREY, linewidth=0.7)
+    diagram.set(xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
+    filled = bins[bins["n_items"] > 0]
+    banded = filled.dropna(subset=["ci_low"])
+    diagram.fill_between(banded["mean_predicted"], banded["ci_low"], banded["ci_high"], color=colour, alpha=0.25, lw=0)
+    diagram.plot(filled["mean_predicted"], filled["mean_true"], "o-", color=colour, markersize=3)
+    width = bins["bin_high"] - bins["bin_low"]
+    counts.bar(
+        bins["bin_low"], bins["n_items"], width=width, align="edge", color=colour, edgecolor="white", linewidth=0.4
+    )
+    counts.yaxis.set_major_locator(MaxNLocator(2, integer=True))
+    if bins.empty:
+        diagram.text(0.5, 0.5, "not asked", ha="center", va="center", color=GREY)
+
+
+def draw_curves(curves: pd.DataFrame) -> Figure:
+    """Draw loss and gradient norm against the optimizer step, on logarithmic scales: a row of panels a student."""
+    students = list(dict.fromkeys(curves["student"]))
+    figure = Figure(figsize=(TEXT_WIDTH_IN, 2.0 * len(students) + 0.4), layout="constrained")
+    grid = figure.subplots(len(students), 2, squeeze=False)
+    for axes_of_student, student in zip(grid, students, strict=True):
+        of_student = curves[curves["student"] == student]
+        for axes, (column, label) in zip(
+            axes_of_student, (("loss", "loss (nats)"), ("gradient_norm", "gradient norm before clipping")), strict=True
+        ):
+            for modality, curve in of_student.groupby("modality"):
+                axes.plot(curve["step"], curve[column], color=COLOURS[modality], ls=DASHES[modality], label=modality)
+            axes.set(yscale="log", ylabel=label, title=student, xlim=(0, None))
+    for axes in grid[-1]:
+        axes.set_xlabel("optimizer step")
+    handles = {label: line for axes in grid.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    names = [name for name in COLOURS if name in handles]
+    figure.legend([handles[name] for name in names], names, loc="outside lower center", ncols=len(names))
+    return figure
+
+
+@contextmanager
+def _drawing(svg: Path, png: Path) -> Iterator[list[Figure]]:
+    """Draw in the house's style; write the figure as SVG and PNG without dates, so that the same gives the same."""
+    figures: list[Figure] = []
+    with matplotlib.style.context(["default", STYLE]):
+        yield figures
+        metadata: dict[str, dict[str, Any]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+        for path, kind in ((svg, "svg"), (png, "png")):
+            with replacing(path) as temporary:
+                figures[0].savefig(temporary, format=kind, metadata=metadata[kind])

@@ -1,0 +1,13 @@
+"""The whole configuration of a run, as it was after every overlay, beside its results."""
+
+from pathlib import Path
+
+import yaml as pyyaml
+
+from umui.artifacts import write_text
+from umui.config import Config
+
+
+def run_config(settings: Config, yaml: Path) -> None:
+    """Write the checked configuration as YAML, which ``--configfile`` reads again."""
+    write_text(yaml, pyyaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True))

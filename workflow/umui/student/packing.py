@@ -1,0 +1,77 @@
+"""Batches in which a premise is read once for all of its hypotheses.
+
+A row is a prefix followed by its suffixes.  Each suffix sees the prefix and itself, but no other suffix, and takes the
+positions that it would have if it stood alone after the prefix: results and gradients are those of separate sequences.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from umui.student.encoding import EncodedPremise, Suffix
+
+PADDING = -1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B rows of at most T tokens, holding N suffixes; suffix n is read at row `rows_N[n]`, column `ends_N[n]`."""
+
+    premises: Sequence[EncodedPremise]
+    tokens_BT: torch.Tensor
+    positions_3BT: torch.Tensor
+    segments_BT: torch.Tensor  # 0: prefix, 1, 2, ...: suffixes, PADDING: nothing
+    rows_N: torch.Tensor
+    ends_N: torch.Tensor  # the last token of each suffix' prompt
+    answers: Sequence[Sequence[int]]  # the answer of each suffix, perhaps empty
+
+    @property
+    def n_tokens(self) -> int:
+        """The tokens that are not padding."""
+        return int((self.segments_BT != PADDING).sum())
+
+    def attention(self) -> torch.Tensor:
+        """Return which position sees which: boolean, shape (B, 1, T, T)."""
+        segments_BT = self.segments_BT
+        earlier_TT = torch.ones(segments_BT.shape[1], segments_BT.shape[1], device=segments_BT.device).tril().bool()
+        reader_BTS, read_BTS = segments_BT[:, :, None], segments_BT[:, None, :]
+        own_or_prefix_BTS = (read_BTS == 0) | (read_BTS == reader_BTS)
+        return (earlier_TT & own_or_prefix_BTS)[:, None]
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch with its index tensors on `device`; the towers' inputs are moved when they are needed."""
+        names = ("tokens_BT", "positions_3BT", "segments_BT", "rows_N", "ends_N")
+        moved: dict[str, Any] = {name: getattr(self, name).to(device) for name in names}
+        return Batch(premises=self.premises, answers=self.answers, **moved)
+
+
+def pack(premises: Sequence[EncodedPremise], suffixes: Sequence[Sequence[Suffix]], pad_token: int) -> Batch:
+    """Pack each premise with its suffixes, their answers included."""
+    widths = [
+        len(premise.tokens_P) + sum(len(suffix.prompt) + len(suffix.answer) for suffix in group)
+        for premise, group in zip(premises, suffixes, strict=True)
+    ]
+    shape = len(premises), max(widths)
+    tokens_BT = torch.full(shape, pad_token)
+    positions_3BT = torch.zeros((3, *shape), dtype=torch.long)
+    segments_BT = torch.full(shape, PADDING)
+    rows, ends, answers = [], [], []
+    for row, (premise, group) in enumerate(zip(premises, suffixes, strict=True)):
+        column = len(premise.tokens_P)
+        tokens_BT[row, :column] = premise.tokens_P
+        positions_3BT[:, row, :column] = premise.positions_3P
+        segments_BT[row, :column] = 0
+        first_position = int(premise.positions_3P.max()) + 1
+        for segment, suffix in enumerate(group, start=1):
+            ids = torch.tensor(suffix.prompt + suffix.answer)
+            here = slice(column, column + len(ids))
+            tokens_BT[row, here] = ids
+            positions_3BT[:, row, here] = first_position + torch.arange(len(ids))
+            segments_BT[row, here] = segment
+            rows.append(row)
+            ends.append(column + len(suffix.prompt) - 1)
+            answers.append(suffix.answer)
+            column += len(ids)
+    return Batch(premises, tokens_BT, positions_3BT, segments_BT, torch.tensor(rows), torch.tensor(ends), answers)

@@ -1,0 +1,73 @@
+"""Run a thinker's towers and text decoder over packed batches, without logits over the vocabulary."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from umui.student.encoding import EncodedPremise
+from umui.student.packing import Batch
+
+
+def tower_features(thinker: Any, premises: Sequence[EncodedPremise]) -> list[tuple[torch.Tensor | None, ...]]:
+    """Return, of each premise, the features of its frames and of its sound: shape (tokens, hidden size), or None."""
+    model = thinker.model
+    seen = [premise for premise in premises if premise.patches is not None]
+    heard = [premise for premise in premises if premise.mel_FT is not None]
+    frames: list[torch.Tensor] = []
+    sounds: list[torch.Tensor] = []
+    if seen:
+        grids_N3 = torch.stack([premise.grid_3 for premise in seen]).to(thinker.device)  # type: ignore[arg-type]
+        patches = torch.cat([premise.patches for premise in seen])  # type: ignore[arg-type]
+        features = model.visual(patches.to(thinker.device, model.visual.dtype), grid_thw=grids_N3).pooler_output
+        frames = list(features.split((grids_N3.prod(1) // model.visual.spatial_merge_size**2).tolist()))
+    if heard:
+        mels_FT = torch.cat([premise.mel_FT for premise in heard], dim=1)  # type: ignore[arg-type]
+        lengths_N = torch.tensor([premise.mel_FT.shape[1] for premise in heard])  # type: ignore[union-attr]
+        _, tokens_N = model.audio_tower._get_feat_extract_output_lengths(lengths_N)
+        tower_input = mels_FT.to(thinker.device, model.audio_tower.dtype)
+        features = model.audio_tower(tower_input, feature_lens=lengths_N.to(thinker.device)).last_hidden_state
+        sounds = list(features.split(tokens_N.tolist()))
+    frame_features, sound_features = iter(frames), iter(sounds)
+    return [
+        (
+            None if premise.patches is None else next(frame_features),
+            None if premise.mel_FT is None else next(sound_features),
+        )
+        for premise in premises
+    ]
+
+
+def embed(thinker: Any, batch: Batch, features: Sequence[tuple[torch.Tensor | None, ...]]) -> torch.Tensor:
+    """Return the text decoder's inputs, shape (B, T, hidden size), with the towers' features in their places."""
+    embeddings_BTH = thinker.get_input_embeddings()(batch.tokens_BT)
+    placeholders = (thinker.config.video_token_id, thinker.config.audio_token_id)
+    for stream, token in enumerate(placeholders):
+        parts = [feature for row in features if (feature := row[stream]) is not None]
+        if parts:
+            here_BT1 = (batch.tokens_BT == token)[..., None]
+            values = torch.cat(parts).to(embeddings_BTH)
+            assert int(here_BT1.sum()) == len(values), "features and placeholders must be as many"
+            embeddings_BTH = embeddings_BTH.masked_scatter(here_BT1, values)
+    return embeddings_BTH
+
+
+def hidden_states(thinker: Any, batch: Batch, features: Sequence[tuple[torch.Tensor | None, ...]]) -> torch.Tensor:
+    """Return the text decoder's last hidden states, shape (B, T, hidden size)."""
+    output = thinker.model.language_model(
+        inputs_embeds=embed(thinker, batch, features),
+        position_ids=batch.positions_3BT,
+        attention_mask={"full_attention": batch.attention()},
+        use_cache=False,
+    )
+    return output.last_hidden_state
+
+
+def answer_positions(batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return where each answer token is predicted, as row, column, the token itself and the suffix that it belongs to."""
+    lengths = [len(answer) for answer in batch.answers]
+    device = batch.tokens_BT.device
+    suffixes_A = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths)).to(device)
+    offsets_A = torch.cat([torch.arange(length) for length in lengths]).to(device)
+    tokens_A = torch.tensor([token for answer in batch.answers for token in answer], device=device)
+    return batch.rows_N[suffixes_A], batch.ends_N[suffixes_A] + offsets_A, tokens_A, suffixes_A

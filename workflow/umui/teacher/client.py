@@ -1,0 +1,124 @@
+"""Ask a server that speaks the OpenAI chat protocol; what goes wrong with a request becomes part of its reply."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from umui import config
+from umui.teacher.messages import Message
+from umui.teacher.parsing import split_reasoning
+from umui.teacher.server import Address
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a reply's answers; `tokens` is None where the server does not count them."""
+
+    text: str
+    reasoning: str | None
+    finish_reason: str | None
+    tokens: int | None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answers to one request, in the order of their seeds, or an error that retrying did not mend."""
+
+    choices: Sequence[Choice]
+    prompt_tokens: int | None
+    error: str | None = None
+
+
+class Client:
+    """A client of one server, as an asynchronous context manager.
+
+    Lost connections, timeouts, and the statuses 408, 409, 429 and 5xx are retried with exponentially growing pauses
+    and jitter; other statuses are not.
+    """
+
+    def __init__(self, address: Address, sampling: config.Sampling, settings: config.Client) -> None:
+        import openai  # only the teacher's environment has it
+
+        self._openai = openai
+        self._address = address
+        self._sampling = sampling
+        self._api = openai.AsyncOpenAI(
+            base_url=address.url,
+            api_key=address.key,
+            timeout=settings.timeout_s,
+            max_retries=settings.retries,
+            # proxy variables must not lead the traffic with a server of ours astray
+            http_client=openai.DefaultAsyncHttpxClient(trust_env=address.alive is None),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._api.close()
+
+    async def check_model(self) -> None:
+        """Check that the server is there and serves the wanted model.
+
+        Raises ConnectionError naming the url when it cannot be reached, ValueError naming what it serves when that is
+        another model.
+        """
+        url, wanted = self._address.url, self._address.model
+        try:
+            served = [model.id async for model in self._api.models.list()]
+        except self._openai.APIConnectionError as error:
+            raise ConnectionError(
+                f"{url}: the server cannot be reached ({error.__cause__ or error}); start it, mend endpoint.url, or set "
+                "endpoint to null to have a server started"
+            ) from error
+        except self._openai.APIStatusError as error:
+            raise ConnectionError(
+                f"{url}/models: the server answers {error.status_code} ({error.message}); mend endpoint.url, which "
+                "usually ends in /v1, or the key in endpoint.key_variable"
+            ) from error
+        if wanted not in served:
+            raise ValueError(f"{url}: wanted the model {wanted!r}, found {', '.join(map(repr, served)) or 'none'}")
+
+    async def ask(self, messages: list[Message], n: int, seed: int) -> Reply:
+        """Ask for `n` answers, drawn with the seeds `seed`, `seed` + 1, ...: so vLLM numbers the answers of a request.
+
+        Raises ValueError when the server gives another number of answers than it was asked for.
+        """
+        extra: dict[str, Any] = {"return_token_ids": True}  # vLLM's; it counts the tokens of each answer
+        if self._sampling.answer_pattern is not None:
+            extra["structured_outputs"] = {"regex": self._sampling.answer_pattern}
+        try:
+            completion = await self._api.chat.completions.create(
+                model=self._address.model,
+                messages=messages,
+                n=n,
+                seed=seed,
+                temperature=self._sampling.temperature,
+                top_p=self._sampling.top_p,
+                max_tokens=self._sampling.max_tokens,
+                extra_body=extra,
+            )
+        except self._openai.APIStatusError as error:
+            return Reply([], None, f"{error.status_code}: {error.message}")
+        except self._openai.APIConnectionError as error:
+            return Reply([], None, f"{error.message} {error.__cause__ or ''}".strip())
+        if len(completion.choices) != n:
+            raise ValueError(
+                f"{self._address.url}: asked for {n} answers and got {len(completion.choices)}: the server does not "
+                "honour `n`; use vLLM"
+            )
+        choices = [_choice(choice) for choice in sorted(completion.choices, key=lambda choice: choice.index)]
+        return Reply(choices, completion.usage.prompt_tokens if completion.usage else None)
+
+
+def _choice(choice: Any) -> Choice:
+    """Read the reasoning where the server has set it apart, else where the answer's own tags set it apart."""
+    text = choice.message.content or ""
+    reasoning = getattr(choice.message, "reasoning", None) or getattr(choice.message, "reasoning_content", None)
+    if not reasoning:
+        reasoning, text = split_reasoning(text)
+    tokens = getattr(choice, "token_ids", None)
+    return Choice(text, reasoning, choice.finish_reason, None if tokens is None else len(tokens))
