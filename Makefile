@@ -4,38 +4,46 @@
 PYTHON ?= python3.11
 CORES ?= all
 CORE := $(shell $(PYTHON) workflow/umui/environment.py --print-path envs/core.txt 2>/dev/null)
-BIN := $(CORE)/bin
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+STUDENT := $(shell $(PYTHON) workflow/umui/environment.py --print-path envs/student.txt 2>/dev/null)
+export PATH := $(CURDIR)/$(CORE)/bin:$(PATH)
+export PYTHONPATH := $(CURDIR)/workflow
 
-.PHONY: demo all test check environments report schema lock clean help
+# The lock ends with its holder, even one that was killed; Snakemake's own would then have to be unlocked by hand.
+define SNAKEMAKE
+flock --nonblock --conflict-exit-code 75 .snakemake.lock snakemake --nolock --cores $(CORES) $(1) || { code=$$?; \
+test $$code != 75 || echo "make: another run works in this directory; wait for it, or end it" >&2; exit $$code; }
+endef
+
+.PHONY: demo all environments report test check schema clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 demo: $(CORE)/ready  ## results/table3.csv in the default configuration
-	$(SNAKEMAKE) results/table3.csv
+	@$(call SNAKEMAKE,results/table3.csv)
 
 all: $(CORE)/ready  ## every table and figure
-	$(SNAKEMAKE) all
+	@$(call SNAKEMAKE,all)
 
 environments: $(CORE)/ready  ## the heavy stages' environments, without running anything
-	$(SNAKEMAKE) environments
+	@$(call SNAKEMAKE,environments)
 
-report: $(CORE)/ready  ## results/report.zip, to be opened in a browser, offline too
-	$(SNAKEMAKE) all --report results/report.zip
+report: all  ## results/report.zip, to be opened in a browser, offline too
+	@$(call SNAKEMAKE,all --report results/report.zip)
 
-test: $(CORE)/test-ready  ## all tests, the whole pipeline at a small size included
-	$(BIN)/python -m pytest
+test: $(CORE)/test-ready environments  ## all tests, the whole pipeline at a small size included
+	python -m pytest
+	$(STUDENT)/bin/python -m pytest tests/student
 
 check: $(CORE)/test-ready  ## formatting, lint, types
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/snakefmt --check Snakefile workflow/rules
-	$(BIN)/snakemake --lint
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint
 
 schema: $(CORE)/ready  ## workflow/schemas/config.schema.json from the configuration's model
-	PYTHONPATH=workflow $(BIN)/python -m umui.config > workflow/schemas/config.schema.json
+	python -m umui.config > workflow/schemas/config.schema.json
 
 clean:  ## remove results, not the environments
 	rm -rf results
@@ -46,5 +54,5 @@ $(CORE)/ready: envs/core.txt workflow/umui/environment.py
 	@touch $@
 
 $(CORE)/test-ready: $(CORE)/ready envs/test.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes -r envs/test.txt
+	python -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes -r envs/test.txt
 	@touch $@

@@ -40,6 +40,19 @@ def test_bad_rows_are_refused_and_leave_nothing(tmp_path: Path, rows: list[dict[
     assert list(tmp_path.iterdir()) == []
 
 
+def test_groups_are_one_table(tmp_path: Path) -> None:
+    rows = [row("a", 0), row("a", 1), row("b", 0)]
+    artifacts.write_groups(tmp_path / "groups.parquet", TIMINGS, iter([rows[:2], [], rows[2:]]))
+    assert artifacts.read_rows(tmp_path / "groups.parquet", TIMINGS) == rows
+
+
+@pytest.mark.parametrize("second", [("a", 0), ("a", 1)])
+def test_groups_out_of_order_leave_nothing(tmp_path: Path, second: tuple[str, int]) -> None:
+    with pytest.raises(ValueError, match="must come in order"):
+        artifacts.write_groups(tmp_path / "groups.parquet", TIMINGS, [[row("a", 1)], [row(*second)]])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_table_is_refused(tmp_path: Path) -> None:
     artifacts.write_table(tmp_path / "timings.parquet", TIMINGS, [row("a", 0)])
     with pytest.raises(ValueError, match="timings.parquet"):

@@ -80,9 +80,30 @@ def write_table(path: Path, table: Table, rows: pa.Table | Sequence[Mapping[str,
     keys = data.select(list(table.key))
     if keys.group_by(list(table.key)).aggregate([]).num_rows != data.num_rows:
         raise ValueError(f"{path}: a key ({', '.join(table.key)}) stands twice in the {table.name} table")
-    metadata = {"umui.table": table.name, "umui.version": str(table.version)}
     with replacing(path) as temporary:
-        pq.write_table(data.replace_schema_metadata(metadata).combine_chunks(), temporary, compression="zstd")
+        pq.write_table(data.replace_schema_metadata(_mark(table)).combine_chunks(), temporary, compression="zstd")
+
+
+def write_groups(path: Path, table: Table, groups: Iterable[Sequence[Mapping[str, Any]]]) -> None:
+    """Write groups of rows as they come, with one group in memory at a time, checked as by `write_table`.
+
+    Raises ValueError as `write_table` does, and when the rows do not come in order of the key.
+    """
+    last: tuple[Any, ...] = ()
+    schema = table.schema.with_metadata(_mark(table))
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        for rows in groups:
+            data = _conform(_from_rows(table, rows), table, str(path))
+            for row in rows:
+                key = tuple(row[column] for column in table.key)
+                if key <= last:
+                    raise ValueError(f"{path}: {table.name} rows must come in order: {key} after {last}")
+                last = key
+            writer.write_table(data)
+
+
+def _mark(table: Table) -> dict[str, str]:
+    return {"umui.table": table.name, "umui.version": str(table.version)}
 
 
 def read_table(paths: Path | Iterable[Path], table: Table, columns: Sequence[str] | None = None) -> pa.Table:
@@ -106,9 +127,7 @@ def read_table(paths: Path | Iterable[Path], table: Table, columns: Sequence[str
     return pa.concat_tables(pieces) if pieces else empty
 
 
-def read_rows(
-    paths: Path | Iterable[Path], table: Table, columns: Sequence[str] | None = None
-) -> list[dict[str, Any]]:
+def read_rows(paths: Path | Iterable[Path], table: Table, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Read as `read_table`, as a list of dictionaries."""
     rows: list[dict[str, Any]] = read_table(paths, table, columns).to_pylist()
     return rows

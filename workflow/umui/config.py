@@ -6,6 +6,7 @@ In the named maps (datasets, models, teachers, ...) an overlay removes an entry 
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -80,13 +81,23 @@ class Urn(Settings):
     hypotheses_train: Annotated[int, Field(ge=1, le=8)] = Field(description="of the 8, how many a training premise has")
     annotators: Count = Field(description="simulated annotators")
     annotator_noise_sd: Positive = Field(description="standard deviation of an annotator's error, in logits")
-    slider_step: Share = Field(description="annotators' sliders snap to multiples of this probability")
+    slider_step: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="annotators' sliders snap to multiples of this probability"
+    )
     draw_s: Positive = Field(description="seconds that one draw is seen or heard")
     frame_rate_hz: Positive = Field(description="of the videos that are written")
     frame_size_px: Annotated[int, Field(ge=16, multiple_of=2)] = Field(description="width and height of the videos")
     pixel_noise_sd: float = Field(ge=0, description="of the pictures, in grey levels of 0 to 255")
     sound_noise_sd: float = Field(ge=0, description="of the sounds, where full scale is 1")
-    seed: int
+    seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.draws_min > self.draws_max:
+            raise ValueError(f"draws_min: {self.draws_min} is more than draws_max, {self.draws_max}")
+        if not math.isclose(frames := self.draw_s * self.frame_rate_hz, max(1, round(frames))):
+            raise ValueError(f"draw_s x frame_rate_hz: {frames:g} frames a draw; make it a whole number")
+        return self
 
 
 class Datasets(Settings):
@@ -110,6 +121,9 @@ class Media(Settings):
     max_pixels: Count = Field(description="width x height of a source's picture")
     max_streams: Count
     max_output_bytes: Count = Field(description="of the frames and the sound of one file")
+    max_damage_share: Share = Field(
+        description="of a stream's packets that may fail to decode, and of its claimed length that may be missing"
+    )
     timeout_s: Positive = Field(description="wall time of the extraction of one file")
     ffmpeg: str | None = Field(description="path of an ffmpeg binary; null takes the one from the imageio-ffmpeg wheel")
 

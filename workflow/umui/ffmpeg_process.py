@@ -1,6 +1,7 @@
 """Find the ffmpeg binary and run it: no shell, a limit on time and on written bytes, its messages kept short."""
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from functools import cache
 import imageio_ffmpeg
 
 MESSAGE_BYTES = 2000
-LOG_BYTES = 1_000_000
+ADDRESS = re.compile(r" @ 0x[0-9a-f]+")  # in memory, another one each time
 
 
 class FfmpegError(ValueError):
@@ -46,7 +47,7 @@ def version(program: str) -> str:
 
 
 def command(program: str) -> list[str]:
-    """Return the beginning of every command line: no terminal, errors only, one thread and no trace of versions."""
+    """Return the beginning of every command line: no terminal, errors only, filters in one thread."""
     return [program, "-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-filter_complex_threads", "1"]
 
 
@@ -61,8 +62,10 @@ def run(
         process = subprocess.Popen(
             arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
         )
-        file_bytes = max_file_bytes or resource.RLIM_INFINITY
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+        if max_file_bytes is not None:
+            _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+            soft = max_file_bytes if hard == resource.RLIM_INFINITY else min(max_file_bytes, hard)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (soft, hard))
         try:
             process.communicate(given, timeout_s)
         except subprocess.TimeoutExpired:
@@ -76,4 +79,4 @@ def run(
                 exit_code = process.returncode
         log.seek(0)
         messages = log.read(MESSAGE_BYTES).decode(errors="replace").strip()
-    return Outcome(exit_code, messages)
+    return Outcome(exit_code, ADDRESS.sub("", messages))

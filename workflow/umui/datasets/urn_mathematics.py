@@ -114,6 +114,7 @@ def held_out(draws_min: int, draws_max: int, share: float, seed: int) -> frozens
     Of the sequences with the same length and the same number of reds, `share` (rounded) are held out, at least one
     stays, and classes of fewer than three stay whole: every count is trained, only in another order.  Which ones is
     decided by a hash of the seed and the sequence, so that a sequence's part does not hang on draws_min or draws_max.
+    Raises ValueError when none is left for the test split.
     """
     chosen: set[Draws] = set()
     for length in range(draws_min, draws_max + 1):
@@ -125,6 +126,11 @@ def held_out(draws_min: int, draws_max: int, share: float, seed: int) -> frozens
             if len(members) >= 3:
                 members.sort(key=lambda draws: hashlib.sha256(f"{seed} {letters(draws)}".encode()).digest())
                 chosen.update(members[: min(round(share * len(members)), len(members) - 1)])
+    if not chosen:
+        raise ValueError(
+            f"datasets.urn.held_out_share: {share:g} of the sequences of {draws_min} to {draws_max} draws leaves none "
+            "for the test split; raise it, or draws_max"
+        )
     return frozenset(chosen)
 
 
@@ -134,7 +140,7 @@ def letters(draws: Draws) -> str:
 
 
 def judge(probability: float, noise_sd: float, step: float, random: np.random.Generator) -> float:
-    """Return what one annotator says: `probability` with normal noise in logits, snapped to the slider, in 0.01..0.99."""
+    """Return what one annotator says: `probability` with normal noise in logits, snapped to the slider, 0.01..0.99."""
     sure = min(max(probability, 0.02), 0.98)
     logit = math.log(sure / (1 - sure)) + noise_sd * random.standard_normal()
     said = round(1 / (1 + math.exp(-logit)) / step) * step

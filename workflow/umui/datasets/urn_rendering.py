@@ -39,8 +39,8 @@ def pictures(draws: Draws, seen: Draws, settings: config.Urn, random: np.random.
     """Return the frames, shape (time, height, width, RGB): a disc a draw, anywhere, drifting, in noise."""
     side = settings.frame_size_px
     frames_a_draw = round(settings.draw_s * settings.frame_rate_hz)
-    rows, columns = np.mgrid[:side, :side].astype(np.float32)
-    frames = np.empty((len(draws) * frames_a_draw, side, side, 3), np.float32)
+    rows, columns = np.ogrid[:side, :side]
+    frames = np.empty((len(draws) * frames_a_draw, side, side, 3), np.int16)
     frames[:] = GREY
     for number, (red, shown) in enumerate(zip(draws, seen, strict=True)):
         centre = random.uniform(0.36, 0.64, 2) * side
@@ -50,8 +50,8 @@ def pictures(draws: Draws, seen: Draws, settings: config.Urn, random: np.random.
             row, column = centre + drift * step / frames_a_draw
             disc = (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
             frames[number * frames_a_draw + step][disc] = RED if red else BLUE
-    grain = random.standard_normal(frames.shape[:3], np.float32)
-    frames += np.float32(settings.pixel_noise_sd) * grain[..., None]
+    grain = np.float32(settings.pixel_noise_sd) * random.standard_normal(frames.shape[:3], np.float32)
+    frames += np.rint(grain).astype(np.int16)[..., None]
     return np.clip(frames, 0, 255, out=frames).astype(np.uint8)
 
 

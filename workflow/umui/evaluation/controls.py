@@ -77,9 +77,10 @@ def labels_as_predictions(
 def training_labels(training: pd.DataFrame, labels: Sequence[Path]) -> pd.DataFrame:
     """Return the training items with `target`, the label that students learn from; items without one are left out.
 
-    A dataset with teacher labels is learned from these, another from its own probabilities.
+    A dataset with teacher labels is learned from these, another from its own probabilities.  When students learn from
+    different labels of an item, its target is their mean.
     """
-    given = read_table(labels, LABELS, ["item_id", "probability"]).to_pandas().set_index("item_id")["probability"]
+    given = read_table(labels, LABELS, ["item_id", "probability"]).to_pandas().groupby("item_id")["probability"].mean()
     taught = training["item_id"].isin(given.index).groupby(training["dataset"]).transform("any")
     target = training["truth"].where(~taught, training["item_id"].map(given))
     return training.assign(target=target).dropna(subset=["target"])

@@ -83,7 +83,8 @@ def ece(bins: int) -> Metric:
     """Return the expected calibration error over equal-width bins of the prediction.
 
     sum over bins b of n_b / n * |mean predicted_b - mean truth_b|, after Naeini et al. (AAAI 2015), with the true
-    probability in the place of an outcome.
+    probability in the place of an outcome.  Being a sum of absolute values it is biased upwards, the more the fewer
+    items a bin has, and its bootstrap interval more so.
     """
 
     def terms(predicted: FloatArray, truth: FloatArray) -> FloatArray:

@@ -3,8 +3,8 @@
 The pictures are deterministic, the colours are those of Okabe and Ito, and the widths are a page's text.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import matplotlib.style
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from umui.artifacts import read_table, replacing, write_text
 from umui.tables import MODALITIES, TRAINING_LOG
@@ -23,18 +23,19 @@ COLOURS = {
 DASHES = {"text": "-", "audio": "--", "video": "-.", "audiovisual": (0, (1, 1)), "mixed": "-"}
 GREY = "#888888"
 TEXT_WIDTH_IN = 6.9
-POINTS_OF_A_CURVE = 40
+POINTS_OF_A_CURVE = 25
+CURVE_COLUMNS = ["student", "modality", "step", "loss", "gradient_norm", "n_steps"]
 STYLE: dict[Any, Any] = {
     "font.size": 8, "axes.titlesize": 8, "axes.linewidth": 0.6, "axes.spines.top": False, "axes.spines.right": False,
-    "xtick.major.width": 0.6, "ytick.major.width": 0.6, "lines.linewidth": 1.3, "legend.frameon": False,
+    "xtick.major.width": 0.6, "ytick.major.width": 0.6, "lines.linewidth": 1.2, "legend.frameon": False,
     "figure.dpi": 200, "svg.hashsalt": "umui",
 }  # fmt: skip
 
 
 def reliability_figure(csv: Path, svg: Path, png: Path) -> None:
     """Draw reliability diagrams from their bins: a row of panels a model, a column a dataset and modality."""
-    with _drawing(svg, png) as figures:
-        figures.append(draw_reliability(pd.read_csv(csv)))
+    bins = pd.read_csv(csv)
+    _save(lambda: draw_reliability(bins), svg, png)
 
 
 def training_curves(logs: Mapping[str, Sequence[Path]], csv: Path, svg: Path, png: Path) -> None:
@@ -44,39 +45,33 @@ def training_curves(logs: Mapping[str, Sequence[Path]], csv: Path, svg: Path, pn
         for student, files in logs.items()
     ])  # fmt: skip
     write_text(csv, curves[CURVE_COLUMNS].to_csv(index=False, lineterminator="\n"))
-    with _drawing(svg, png) as figures:
-        figures.append(draw_curves(curves))
-
-
-CURVE_COLUMNS = ["student", "modality", "step", "loss", "gradient_norm", "n_steps"]
+    _save(lambda: draw_curves(curves), svg, png)
 
 
 def summarise_log(log: pd.DataFrame) -> pd.DataFrame:
     """Return the mean step, loss and gradient norm of each modality over equal stretches of steps."""
-    width = max(1, -(-int(log["step"].max()) // POINTS_OF_A_CURVE)) if len(log) else 1
+    width = math.ceil(log["step"].max() / POINTS_OF_A_CURVE)
     stretches = log.assign(stretch=(log["step"] - 1) // width).groupby(["modality", "stretch"])
     means = stretches[["step", "loss", "gradient_norm"]].mean().assign(n_steps=stretches.size())
     return means.reset_index()
 
 
 def draw_reliability(bins: pd.DataFrame) -> Figure:
-    """Draw mean true against mean predicted probability, with interval bars, above the share of items a bin.
+    """Draw mean true against mean predicted probability, with the interval as a band, above the items of each bin.
 
-    `bins` has the columns of the stage ``reliability``.
+    `bins` has the columns of the stage ``reliability``; without rows, the figure says that nothing was measured.
     """
+    if bins.empty:
+        figure = Figure(figsize=(TEXT_WIDTH_IN, 1))
+        figure.text(0.5, 0.5, "no model was measured", ha="center")
+        return figure
     models = list(dict.fromkeys(bins["model"]))
     places = set(zip(bins["dataset"], bins["modality"], strict=True))
     columns = sorted(places, key=lambda place: (place[0], MODALITIES.index(place[1])))
-    panel_in = min(TEXT_WIDTH_IN / max(len(columns), 1), 2.4)
-    figure = Figure(
-        figsize=(panel_in * max(len(columns), 2) + 0.3, 2.3 * max(len(models), 1) + 0.2), layout="constrained"
-    )
-    if not models:
-        figure.text(0.5, 0.5, "no model was measured", ha="center")
-        return figure
-    grid = figure.subplots(
-        2 * len(models), len(columns), sharex=True, squeeze=False, height_ratios=[4, 1] * len(models)
-    )
+    width_in = min(TEXT_WIDTH_IN, 2.4 * len(columns)) + 0.3
+    figure = Figure(figsize=(width_in, 2.3 * len(models) + 0.2), layout="constrained")
+    heights = [4, 1] * len(models)
+    grid = figure.subplots(len(heights), len(columns), sharex=True, sharey="row", squeeze=False, height_ratios=heights)
     for row, model in enumerate(models):
         for column, (dataset, modality) in enumerate(columns):
             diagram, counts = grid[2 * row][column], grid[2 * row + 1][column]
@@ -95,9 +90,8 @@ def _panel(diagram: Axes, counts: Axes, bins: pd.DataFrame, colour: str) -> None
     diagram.plot([0, 1], [0, 1], color=GREY, linewidth=0.7)
     diagram.set(xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     filled = bins[bins["n_items"] > 0]
-    banded = filled.dropna(subset=["ci_low"])
-    diagram.fill_between(banded["mean_predicted"], banded["ci_low"], banded["ci_high"], color=colour, alpha=0.25, lw=0)
-    diagram.plot(filled["mean_predicted"], filled["mean_true"], "o-", color=colour, markersize=3)
+    diagram.fill_between(filled["mean_predicted"], filled["ci_low"], filled["ci_high"], color=colour, alpha=0.25, lw=0)
+    diagram.plot(filled["mean_predicted"], filled["mean_true"], "o-", color=colour, markersize=2.5, clip_on=False)
     width = bins["bin_high"] - bins["bin_low"]
     counts.bar(
         bins["bin_low"], bins["n_items"], width=width, align="edge", color=colour, edgecolor="white", linewidth=0.4
@@ -114,12 +108,14 @@ def draw_curves(curves: pd.DataFrame) -> Figure:
     grid = figure.subplots(len(students), 2, squeeze=False)
     for axes_of_student, student in zip(grid, students, strict=True):
         of_student = curves[curves["student"] == student]
-        for axes, (column, label) in zip(
-            axes_of_student, (("loss", "loss (nats)"), ("gradient_norm", "gradient norm before clipping")), strict=True
-        ):
+        drawn = (("loss", "loss (nats)"), ("gradient_norm", "gradient norm"))
+        for axes, (column, label) in zip(axes_of_student, drawn, strict=True):
             for modality, curve in of_student.groupby("modality"):
                 axes.plot(curve["step"], curve[column], color=COLOURS[modality], ls=DASHES[modality], label=modality)
             axes.set(yscale="log", ylabel=label, title=student, xlim=(0, None))
+            axes.yaxis.set_major_locator(LogLocator(subs=[1, 2, 3, 5]))
+            axes.yaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_formatter("{x:g}")
     for axes in grid[-1]:
         axes.set_xlabel("optimizer step")
     handles = {label: line for axes in grid.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
@@ -128,13 +124,11 @@ def draw_curves(curves: pd.DataFrame) -> Figure:
     return figure
 
 
-@contextmanager
-def _drawing(svg: Path, png: Path) -> Iterator[list[Figure]]:
-    """Draw in the house's style; write the figure as SVG and PNG without dates, so that the same gives the same."""
-    figures: list[Figure] = []
+def _save(draw: Callable[[], Figure], svg: Path, png: Path) -> None:
+    """Draw in one style, whatever the user's; write SVG and PNG without dates: the same numbers give the same bytes."""
+    metadata: dict[str, dict[str, Any]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
     with matplotlib.style.context(["default", STYLE]):
-        yield figures
-        metadata: dict[str, dict[str, Any]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+        figure = draw()
         for path, kind in ((svg, "svg"), (png, "png")):
             with replacing(path) as temporary:
-                figures[0].savefig(temporary, format=kind, metadata=metadata[kind])
+                figure.savefig(temporary, format=kind, metadata=metadata[kind])

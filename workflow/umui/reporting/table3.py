@@ -40,11 +40,13 @@ hypothesis is worded; on these it cannot.
 
 ## What is left out
 
+Items for which a model gave no probability are left out of its figures:
+
 {notes}
 
-A dash without an entry here: the model was not asked about this modality. Items are what the column's most complete
-model was measured on; intervals rest on the number of events, not of items. `coverage.md` counts everything that was
-left out on the way.
+A dash without an entry here: the model was not asked about this modality. A column's items are those that its most
+complete model was measured on; intervals rest on the number of events. `comparisons.csv` compares models on the same
+items; `coverage.md` counts everything that was left out on the way.
 """
 
 
@@ -60,7 +62,7 @@ def table3(metrics: Sequence[Path], csv: Path, graded: Path, markdown: Path) -> 
         all_items=layout(every),
         graded_items=layout(uncertain),
         notes="\n".join(f"- {note}" for note in notes(every))
-        or "Nothing: every model gave a probability of each item.",
+        or "- none: every model gave a probability for each item.",
     )
     write_text(markdown, page)
 
@@ -124,17 +126,18 @@ def in_short(parameters: int | None) -> str:
 
 
 def notes(rows: pd.DataFrame) -> list[str]:
-    """Return a sentence for each model, dataset and modality that lacks items, a value or an interval."""
-    sentences = []
+    """Return a sentence for each model that lacks items, a value or an interval somewhere."""
+    reasons: dict[str, list[str]] = {}
     for row in _records(rows):
-        where = f"{row['model']}, {row['dataset']} {row['modality']}"
+        where = f"{row['dataset']} {row['modality']}"
         total = row["n_items"] + row["n_missing"]
         if total == 0:
-            sentences.append(f"{where}: no value, since no item's true probability is known.")
-        elif row["n_items"] == 0:
-            sentences.append(f"{where}: no value, since the model gave no probability for any of {total} items.")
+            reason = f"{where} has no value, since no item's true probability is known"
         elif row["n_missing"]:
-            sentences.append(f"{where}: the model gave no probability for {row['n_missing']} of {total} items.")
-        if row["n_items"] and pd.isna(row["ci_low"]):
-            sentences.append(f"{where}: no interval, since all items are of one event.")
-    return sentences
+            reason = f"{where} lacks {row['n_missing']} of {total} items"
+        elif pd.isna(row["ci_low"]):
+            reason = f"{where} has no interval ({row['interval_method'].removeprefix('none: ')})"
+        else:
+            continue
+        reasons.setdefault(row["model"], []).append(reason)
+    return [f"{model}: {'; '.join(found)}." for model, found in reasons.items()]

@@ -7,7 +7,7 @@ its tokens do not depend on what follows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from umui.tables import Modality
 
 SPATIAL_FACTOR_PX = 28  # a patch is 14 pixels, and 2 x 2 patches make a token
 LEAST_SOUND_S = 0.1  # of shorter sounds the audio tower makes no token
+REMEMBERED_SUFFIXES = 1 << 16
 _WORDS = "\N{SYMBOL FOR SUBSTITUTE}"  # stands for a user's words while the chat template is cut in two
 
 
@@ -74,6 +75,9 @@ class Encoder:
                 f"media.sample_rate_hz: {media_settings.sample_rate_hz}, but the model hears {extractor.sampling_rate}"
             )
         self._frame = cache(self._cut_template)
+        self.pad_token: int = self._tokenizer.pad_token_id
+        self.end_token: int = self._tokenizer.eos_token_id
+        self.suffix = lru_cache(REMEMBERED_SUFFIXES)(self._suffix)
 
     def can_show(self, premise: Premise) -> bool:
         """Say whether all that the premise's modality shows is there, and no longer than the model hears."""
@@ -105,13 +109,18 @@ class Encoder:
         words = rendering.render(self._prompt, premise.modality, premise.text, hypothesis)
         return self.suffix(words.hypothesis, answer)
 
-    def suffix(self, words: str, answer: str | None = None) -> Suffix:
+    def _suffix(self, words: str, answer: str | None = None) -> Suffix:
         """Tokenise the end of a user's turn and the turn to the assistant, and the answer with its end of turn."""
         after = self._frame("text", "")[1]
         prompt = self._tokenizer(words + after)["input_ids"]
         if answer is None:
             return Suffix(prompt, [])
-        return Suffix(prompt, self._tokenizer(answer)["input_ids"] + [self._tokenizer.eos_token_id])
+        return Suffix(prompt, self._tokenizer(answer)["input_ids"] + [self.end_token])
+
+    def text(self, answer: Sequence[int]) -> str:
+        """Return the words of an answer's tokens, control tokens included."""
+        words: str = self._tokenizer.decode(answer)
+        return words
 
     def _prefix(self, premise: Premise, system: str | None) -> str:
         words = rendering.render(self._prompt, premise.modality, premise.text, "")

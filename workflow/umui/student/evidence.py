@@ -45,20 +45,22 @@ class Evidence:
         self._n_frames = pc.list_value_length(table["frames"]).to_pylist()
 
     @classmethod
-    def read(cls, files: Sequence[Path], copy: Path | None = None) -> "Evidence":
-        """Read evidence tables; with `copy`, through an uncompressed copy that is mapped instead of held in memory."""
-        if copy is None:
-            return cls(read_table(files, EVIDENCE, _COLUMNS))
+    def read(cls, files: Sequence[Path]) -> "Evidence":
+        """Read evidence tables into memory."""
+        return cls(read_table(files, EVIDENCE, _COLUMNS))
+
+    @staticmethod
+    def copy(files: Sequence[Path], copy: Path) -> None:
+        """Make an uncompressed copy of evidence tables, which `mapped` opens without reading it."""
         with replacing(copy) as temporary, pa.OSFile(str(temporary), "wb") as sink:
             schema = pa.schema([EVIDENCE.schema.field(name) for name in _COLUMNS])
             with pa.ipc.new_file(sink, schema) as writer:
                 for file in files:
                     writer.write_table(read_table(file, EVIDENCE, _COLUMNS), max_chunksize=64)
-        return cls.mapped(copy)
 
     @classmethod
     def mapped(cls, copy: Path) -> "Evidence":
-        """Open a copy that `read` has made."""
+        """Open such a copy; the processes of a machine share its memory."""
         return cls(pa.ipc.open_file(pa.memory_map(str(copy))).read_all())
 
     def n_frames(self, media_id: str | None) -> int:

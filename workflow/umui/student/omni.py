@@ -18,10 +18,12 @@ from transformers.utils import logging
 
 from umui.artifacts import digest_file, digest_json, write_json
 
+logging.disable_progress_bar()
+logging.set_verbosity_error()  # every Omni configuration warns of the tokens of its absent talker
+
 MODEL_TYPE = "qwen2_5_omni"
 OTHER_PARTS = ("talker.", "token2wav.")
 FILES = ("*.json", "*.safetensors", "*.txt", "*.jinja")
-_TALKER_VOCABULARY_SIZE = 151936  # there is no talker; its default tokens must fit, or every load warns of them
 _WEIGHT_NAMES = {  # in transformers -> in the published checkpoints
     "model.language_model.": "thinker.model.",
     "model.audio_tower.": "thinker.audio_tower.",
@@ -63,7 +65,6 @@ def load(directory: Path, dtype: torch.dtype) -> Omni:
 
     Raises ValueError when weights are missing or of another shape, since they would be left at random values.
     """
-    logging.disable_progress_bar()
     thinker, report = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(
         directory, dtype=dtype, trust_remote_code=False, use_safetensors=True, output_loading_info=True
     )
@@ -94,7 +95,6 @@ def save(omni: Omni, directory: Path) -> None:
             "model_type": MODEL_TYPE,
             "thinker_config": config,
             "enable_audio_output": False,
-            "talker_config": {"vocab_size": _TALKER_VOCABULARY_SIZE},
             "dtype": "float32",
         },
     )

@@ -8,24 +8,25 @@ import torch
 from umui.student.encoding import EncodedPremise
 from umui.student.packing import Batch
 
+Features = tuple[torch.Tensor | None, torch.Tensor | None]  # of the frames and of the sound: (tokens, hidden size)
 
-def tower_features(thinker: Any, premises: Sequence[EncodedPremise]) -> list[tuple[torch.Tensor | None, ...]]:
-    """Return, of each premise, the features of its frames and of its sound: shape (tokens, hidden size), or None."""
+
+def tower_features(thinker: Any, premises: Sequence[EncodedPremise]) -> list[Features]:
+    """Return the features of each premise; None of what is not shown."""
     model = thinker.model
     seen = [premise for premise in premises if premise.patches is not None]
-    heard = [premise for premise in premises if premise.mel_FT is not None]
+    mels = [premise.mel_FT for premise in premises if premise.mel_FT is not None]
     frames: list[torch.Tensor] = []
     sounds: list[torch.Tensor] = []
     if seen:
-        grids_N3 = torch.stack([premise.grid_3 for premise in seen]).to(thinker.device)  # type: ignore[arg-type]
-        patches = torch.cat([premise.patches for premise in seen])  # type: ignore[arg-type]
+        grids_N3 = torch.stack([premise.grid_3 for premise in seen]).to(thinker.device)
+        patches = torch.cat([premise.patches for premise in seen])
         features = model.visual(patches.to(thinker.device, model.visual.dtype), grid_thw=grids_N3).pooler_output
         frames = list(features.split((grids_N3.prod(1) // model.visual.spatial_merge_size**2).tolist()))
-    if heard:
-        mels_FT = torch.cat([premise.mel_FT for premise in heard], dim=1)  # type: ignore[arg-type]
-        lengths_N = torch.tensor([premise.mel_FT.shape[1] for premise in heard])  # type: ignore[union-attr]
+    if mels:
+        lengths_N = torch.tensor([mel_FT.shape[1] for mel_FT in mels])
         _, tokens_N = model.audio_tower._get_feat_extract_output_lengths(lengths_N)
-        tower_input = mels_FT.to(thinker.device, model.audio_tower.dtype)
+        tower_input = torch.cat(mels, dim=1).to(thinker.device, model.audio_tower.dtype)
         features = model.audio_tower(tower_input, feature_lens=lengths_N.to(thinker.device)).last_hidden_state
         sounds = list(features.split(tokens_N.tolist()))
     frame_features, sound_features = iter(frames), iter(sounds)
@@ -38,7 +39,7 @@ def tower_features(thinker: Any, premises: Sequence[EncodedPremise]) -> list[tup
     ]
 
 
-def embed(thinker: Any, batch: Batch, features: Sequence[tuple[torch.Tensor | None, ...]]) -> torch.Tensor:
+def embed(thinker: Any, batch: Batch, features: Sequence[Features]) -> torch.Tensor:
     """Return the text decoder's inputs, shape (B, T, hidden size), with the towers' features in their places."""
     embeddings_BTH = thinker.get_input_embeddings()(batch.tokens_BT)
     placeholders = (thinker.config.video_token_id, thinker.config.audio_token_id)
@@ -52,7 +53,7 @@ def embed(thinker: Any, batch: Batch, features: Sequence[tuple[torch.Tensor | No
     return embeddings_BTH
 
 
-def hidden_states(thinker: Any, batch: Batch, features: Sequence[tuple[torch.Tensor | None, ...]]) -> torch.Tensor:
+def hidden_states(thinker: Any, batch: Batch, features: Sequence[Features]) -> torch.Tensor:
     """Return the text decoder's last hidden states, shape (B, T, hidden size)."""
     output = thinker.model.language_model(
         inputs_embeds=embed(thinker, batch, features),
@@ -64,7 +65,7 @@ def hidden_states(thinker: Any, batch: Batch, features: Sequence[tuple[torch.Ten
 
 
 def answer_positions(batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return where each answer token is predicted, as row, column, the token itself and the suffix that it belongs to."""
+    """Return where each answer token is predicted, by row and column, the token, and the suffix that it belongs to."""
     lengths = [len(answer) for answer in batch.answers]
     device = batch.tokens_BT.device
     suffixes_A = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths)).to(device)

@@ -68,7 +68,7 @@ def make(
     """
     torch.set_num_threads(workers)
     premises, taught = _read(items, lessons)
-    words = list(_words(prompt, premises, taught))
+    words = dict.fromkeys(_words(prompt, premises, taught))
     processor = tiny_architecture.processor(settings, media_settings, words)
     model = omni.Omni(tiny_architecture.thinker(settings, processor.tokenizer), processor)
     encoder = Encoder(model, prompt, media_settings, Evidence.read(evidence))
@@ -108,7 +108,7 @@ def _read(items: list[Path], lessons: list[Path]) -> tuple[list[Premise], dict[s
 
 
 def _words(prompt: str, premises: list[Premise], taught: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
-    """Yield all that the model will read, the prompt's words as often as the commonest lesson."""
+    """Yield all that the model will read or write."""
     for premise in premises:
         for lesson in taught[premise.premise_id]:
             words = rendering.render(prompt, premise.modality, premise.text, lesson["hypothesis"] or "")

@@ -71,8 +71,8 @@ class Client:
             served = [model.id async for model in self._api.models.list()]
         except self._openai.APIConnectionError as error:
             raise ConnectionError(
-                f"{url}: the server cannot be reached ({error.__cause__ or error}); start it, mend endpoint.url, or set "
-                "endpoint to null to have a server started"
+                f"{url}: the server cannot be reached ({error.__cause__ or error}); start it, mend endpoint.url, "
+                "or set endpoint to null to have a server started"
             ) from error
         except self._openai.APIStatusError as error:
             raise ConnectionError(

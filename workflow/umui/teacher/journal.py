@@ -23,13 +23,13 @@ class Answer:
     request_digest: str
     item_id: str
     vote: int
-    text: str
-    reasoning: str | None
-    finish_reason: str | None
-    prompt_tokens: int | None
-    completion_tokens: int | None
     asked_at_s: float
     latency_s: float
+    text: str = ""
+    reasoning: str | None = None
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
     error: str | None = None
 
 
@@ -37,8 +37,7 @@ class Journal:
     """A journal file that this process alone writes, as a context manager; `answers` are those without an error.
 
     Opening it cuts off a torn last line, the trace of a kill in the middle of a write.
-    Raises BlockingIOError turned ValueError when another process holds the file, and ValueError when a line before the
-    last is not an answer.
+    Raises ValueError when another process holds the file, or when a whole line is not an answer.
     """
 
     def __init__(self, path: Path, wanted: Container[str]) -> None:
@@ -58,7 +57,9 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
 
     def append(self, answers: Sequence[Answer]) -> None:

@@ -7,31 +7,13 @@ bytes in the request; nothing is ever fetched from a URL or a path.
 """
 
 import base64
-from dataclasses import dataclass
 from typing import Any
 
 from umui.prompts.rendering import Words
 from umui.tables import Modality
+from umui.teacher.evidence import Evidence, wants_audio, wants_frames
 
 Message = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The frames (JPEG, in order of time) and the sound (FLAC, or None) of a premise."""
-
-    frames: list[bytes]
-    audio: bytes | None
-
-
-def wants_frames(modality: Modality) -> bool:
-    """Say whether premises of a modality show pictures."""
-    return modality in ("video", "audiovisual")
-
-
-def wants_audio(modality: Modality) -> bool:
-    """Say whether premises of a modality let sound be heard."""
-    return modality in ("audio", "audiovisual")
 
 
 def build(modality: Modality, words: Words, evidence: Evidence) -> list[Message]:

@@ -10,8 +10,8 @@ Form = Literal["scalar", "binary"]
 _ANSWER = re.compile(r"<answer>((?:(?!</?answer>).)*)</answer>", re.DOTALL | re.IGNORECASE)
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+))\s*(%?)")
 _REFUSAL = re.compile(
-    r"\b(?:I\s+(?:cannot|can\s*not|can['’]t|won['’]t|will\s+not|am\s+(?:unable|not\s+able|sorry))"
-    r"|I['’]m\s+(?:sorry|unable|not\s+able)|as\s+an\s+AI)\b",
+    r"\b(?:I\s+(?:cannot|can\s*not|can['\u2019]t|won['\u2019]t|will\s+not|am\s+(?:unable|not\s+able|sorry))"
+    r"|I['\u2019]m\s+(?:sorry|unable|not\s+able)|as\s+an\s+AI)\b",
     re.IGNORECASE,
 )
 _BINARY = {"yes": 1.0, "no": 0.0}

@@ -1,17 +1,18 @@
 """Decide what is asked: which items, with which words and seeds, and the identity of each answer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from umui import config
-from umui.artifacts import digest_bytes, digest_file, digest_json, read_rows, read_table, shard_of
+from umui.artifacts import digest_bytes, digest_file, digest_json, read_table, shard_of
 from umui.prompts.rendering import Words, render
-from umui.tables import EVIDENCE, ITEMS, Modality
-from umui.teacher.messages import Evidence, wants_audio, wants_frames
+from umui.tables import ITEMS, Modality
+from umui.teacher.evidence import EvidenceShelf, wants_frames
 
 SEED_STRIDE = 64  # the most votes of an item
 SEED_BITS = 32  # torch's generator on a CPU ignores higher bits
@@ -42,36 +43,6 @@ class Question:
     digests: tuple[str, ...]
 
 
-class EvidenceShelf:
-    """The evidence of a shard, held in memory as a compact table."""
-
-    def __init__(self, path: Path) -> None:
-        self._table = read_table(path, EVIDENCE, ["media_id", "frames", "audio", "evidence_digest"])
-        self._row = {media_id: row for row, media_id in enumerate(self._table["media_id"].to_pylist())}
-        self._n_frames = pc.list_value_length(self._table["frames"]).to_pylist()
-        self._has_audio = pc.is_valid(self._table["audio"]).to_pylist()
-
-    def digest(self, media_id: str | None) -> str | None:
-        """Return the digest of a file's evidence; None without evidence."""
-        row = None if media_id is None else self._row.get(media_id)
-        return None if row is None else str(self._table["evidence_digest"][row].as_py())
-
-    def suffices(self, media_id: str | None, modality: Modality) -> bool:
-        """Say whether all is there that premises of a modality show."""
-        row = None if media_id is None else self._row.get(media_id)
-        frames_there = row is not None and self._n_frames[row] > 0
-        audio_there = row is not None and self._has_audio[row]
-        return (frames_there or not wants_frames(modality)) and (audio_there or not wants_audio(modality))
-
-    def take(self, question: Question) -> Evidence:
-        """Return the evidence that is to be shown with a question."""
-        row = None if question.media_id is None else self._row.get(question.media_id)
-        return Evidence(
-            frames=self._table["frames"][row].as_py() if wants_frames(question.modality) else [],
-            audio=self._table["audio"][row].as_py() if wants_audio(question.modality) else None,
-        )
-
-
 def plan(
     settings: config.Judge,
     model: str,
@@ -84,31 +55,34 @@ def plan(
 ) -> list[Question]:
     """Return the questions of one shard, those of a premise side by side, so that a server computes it once.
 
+    Premises are in the order of their files, which is that of the evidence table.
+
     Raises ValueError when more votes are wanted than an item has seeds.
     """
     if settings.sampling.votes > SEED_STRIDE:
         raise ValueError(f"sampling.votes: {settings.sampling.votes} is more than the {SEED_STRIDE} seeds of an item")
-    rows = read_rows(items, ITEMS, ITEM_COLUMNS)
-    seeds = item_seeds((row["item_id"] for row in rows), settings.sampling.seed)
+    table = read_table(items, ITEMS, ITEM_COLUMNS)
+    seeds = item_seeds(table["item_id"].to_pylist(), settings.sampling.seed)
+    where = (table[name].to_pylist() for name in ("dataset", "modality", "split", "media_id", "premise_id"))
     chosen = [
-        row
-        for row in rows
-        if row["modality"] in settings.datasets.get(row["dataset"], [])
-        and row["split"] in settings.splits
-        and shard_of(row["media_id"], row["premise_id"], shards) == shard
+        modality in settings.datasets.get(dataset, [])
+        and split in settings.splits
+        and shard_of(media_id, premise_id, shards) == shard
+        for dataset, modality, split, media_id, premise_id in zip(*where, strict=True)
     ]
-    chosen.sort(key=lambda row: (row["premise_id"], row["item_id"]))
+    rows = table.filter(pa.array(chosen, pa.bool_())).to_pylist()
+    rows.sort(key=lambda row: (row["media_id"] or "", row["premise_id"], row["item_id"]))
     model_digest = identity(settings, model, revision)
-    return [_question(row, settings, media, model_digest, seeds[row["item_id"]], evidence) for row in chosen]
+    return [_question(row, settings, media, model_digest, seeds[row["item_id"]], evidence) for row in rows]
 
 
 def item_seeds(item_ids: Iterable[str], seed: int) -> dict[str, int]:
     """Return the seed of each item's first vote; the votes of two items never share a seed.
 
-    Seeds are multiples of 64 below 2^32: vLLM takes 64 bits, but torch's generator on a CPU starts alike from seeds that
-    agree in their low 32 bits.  An item's place follows from a hash of its name, so that adding an item moves no other,
-    save that of two items with the same place the later by name moves to the next that is free (1 pair in 7,000 items,
-    on average 0.4).
+    Seeds are multiples of 64 below 2^32: vLLM takes 64 bits, but torch's generator on a CPU starts alike from seeds
+    that agree in their low 32 bits.  An item's place follows from a hash of its name, so that adding an item moves no
+    other; only where two items hash to one place (0.4 pairs, on average, among 7,000 items) the later by name takes
+    the next.
     """
     places = 2**SEED_BITS // SEED_STRIDE
     seeds: dict[str, int] = {}
@@ -174,13 +148,9 @@ def _question(
     )
 
 
-def missing_runs(question: Question, have: Iterable[str], *, singly: bool) -> Iterator[range]:
-    """Yield the runs of neighbouring votes that are not among the digests `have`; one by one when `singly`."""
-    start: int | None = None
-    for vote, digest in enumerate((*question.digests, None)):
-        missing = digest is not None and digest not in have
-        if missing and start is None:
-            start = vote
-        if start is not None and (not missing or (singly and vote > start)):
-            yield range(start, vote)
-            start = vote if missing else None
+def missing_runs(question: Question, have: Container[str], *, singly: bool) -> Iterator[range]:
+    """Yield the runs of neighbouring votes whose digests are not among `have`; one by one when `singly`."""
+    missing = [vote for vote, digest in enumerate(question.digests) if digest not in have]
+    for _, run in groupby(enumerate(missing), key=lambda pair: pair[0] if singly else pair[1] - pair[0]):
+        votes = [vote for _, vote in run]
+        yield range(votes[0], votes[-1] + 1)

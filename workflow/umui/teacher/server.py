@@ -17,7 +17,7 @@ from typing import Any
 
 from umui import config
 from umui.tables import Modality
-from umui.teacher.messages import wants_audio, wants_frames
+from umui.teacher.evidence import wants_audio, wants_frames
 
 HOST = "127.0.0.1"
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -142,7 +142,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, timeout_s: fl
         if process.poll() is not None:
             raise ConnectionError(f"the server ended while it started{_tail(log, start)}")
         if now - began > timeout_s:
-            raise ConnectionError(f"the server was not ready after {timeout_s:g} s (start_timeout_s){_tail(log, start)}")
+            raise ConnectionError(
+                f"the server was not ready after {timeout_s:g} s (start_timeout_s){_tail(log, start)}"
+            )
         if now - told >= PROGRESS_EVERY_S:
             told = now
             print(f"server: starting for {now - began:.0f} s of at most {timeout_s:g} s", file=sys.stderr, flush=True)

@@ -3,9 +3,9 @@
     python supervisor.py COMMAND ARGUMENT...
 
 The caller starts this in a session of its own and holds the other end of its standard input.  However the caller goes
-away, even by SIGKILL, the kernel closes that end; this process reads the end of file, or sees the command end, and kills
-the whole process group: the command, its children and itself.  (A parent-death signal would reach the command alone, and
-vLLM's engine and workers are its children and grandchildren.)
+away, even by SIGKILL, the kernel closes that end; this process reads the end of file, or sees the command end, and
+kills the whole process group: the command, its children and itself.  (A parent-death signal would reach the command
+alone, and vLLM's engine and workers are its children and grandchildren.)
 """
 
 import os

@@ -1,0 +1,100 @@
+"""A server that speaks enough of the chat protocol to be asked, and misbehaves when told to."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import Any
+
+Fault = Callable[[int, dict[str, Any]], tuple[int, str] | None]
+
+
+@dataclass
+class ChatServer:
+    """What the server serves and was asked; `fault` maps a request's number and body to a status and a message."""
+
+    url: str = ""
+    model: str = "judge"
+    fault: Fault = lambda number, body: None
+    delay_s: float = 0.0
+    counts_tokens: bool = True
+    honours_n: bool = True
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    most_under_way: int = 0
+    under_way: int = 0
+    lock: Any = field(default_factory=Lock)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of all answers that were asked for, in order."""
+        return sorted(body["seed"] + child for body in self.bodies for child in range(body["n"]))
+
+
+def said(seed: int) -> str:
+    """What the model answers with a seed: a function of the seed alone, as with a real one."""
+    return f"<answer>{random.Random(seed).random():.2f}</answer>"
+
+
+@contextmanager
+def chat_server() -> Iterator[ChatServer]:
+    state = ChatServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            if self.path != "/v1/models":
+                return self._send(404, {"error": {"message": "no such page"}})
+            self._send(200, {"object": "list", "data": [{"id": state.model, "object": "model"}]})
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with state.lock:
+                state.bodies.append(body)
+                state.keys.add(self.headers["Authorization"])
+                number = len(state.bodies)
+                state.under_way += 1
+                state.most_under_way = max(state.most_under_way, state.under_way)
+            time.sleep(state.delay_s)
+            fault = state.fault(number, body)
+            with state.lock:
+                state.under_way -= 1
+            if fault is not None:
+                return self._send(fault[0], {"error": {"message": fault[1], "code": fault[0]}})
+            choices = [
+                {
+                    "index": child,
+                    "message": {"role": "assistant", "content": said(body["seed"] + child)},
+                    "finish_reason": "stop",
+                    **({"token_ids": [1, 2, 3]} if state.counts_tokens else {}),
+                }
+                for child in range(body["n"] if state.honours_n else 1)
+            ]
+            usage = {"prompt_tokens": 7, "completion_tokens": 3 * len(choices), "total_tokens": 7 + 3 * len(choices)}
+            self._send(200, {"id": "0", "object": "chat.completion", "created": 0, "model": state.model,
+                             "choices": choices[::-1], "usage": usage})  # fmt: skip
+
+        def _send(self, status: int, content: dict[str, Any]) -> None:
+            data = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            """Keep the tests' output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    state.url = f"http://127.0.0.1:{server.server_port}/v1"
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()

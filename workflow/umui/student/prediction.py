@@ -1,0 +1,135 @@
+"""Predict with a trained student: each premise is read once for all of its hypotheses."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from umui import config
+from umui.artifacts import read_table, shard_of, write_table
+from umui.progress import reported
+from umui.student import omni, student_directory
+from umui.student.encoding import Encoder, Suffix
+from umui.student.evidence import Evidence, Premise, View
+from umui.student.generation import greedy
+from umui.student.model import DTYPES, Student, answer_text, expectation, parse_answer
+from umui.student.packing import pack
+from umui.student.reading import tower_features
+from umui.tables import ITEMS, MODALITIES, PREDICTIONS
+
+_COLUMNS = ["item_id", "split", "premise_id", "modality", "premise_text", "media_id", "hypothesis"]
+
+
+def predict_shard(
+    settings: config.Student,
+    media_settings: config.Media,
+    base: str,
+    revision: str | None,
+    student: Path,
+    name: str,
+    view: View,
+    splits: list[str],
+    items: list[Path],
+    shard: int,
+    shards: int,
+    evidence: Path,
+    predictions: Path,
+    workers: int,
+) -> None:
+    """Write the predictions on one shard's items of the splits; with a `view`, on the audiovisual ones alone.
+
+    Raises ValueError when the student was trained on another base.
+    """
+    torch.set_num_threads(workers)
+    directory = omni.resolve(base, revision)
+    model = omni.load(directory, DTYPES[settings.training.dtype])
+    shown = Evidence.read([evidence])
+    encoder = Encoder(model, settings.prompt, media_settings, shown)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    trained = Student(model, settings)
+    student_directory.read_weights(student, trained, omni.digest(directory))
+    predictor = Predictor(settings, trained.to(device).eval(), encoder)
+    asked = _asked(items, splits, shard, shards, view)
+    rows: list[dict[str, Any]] = []
+    able = {premise: hypotheses for premise, hypotheses in asked.items() if encoder.can_show(premise)}
+    for premise in asked.keys() - able.keys():
+        rows += [_row(item_id, name, ("no_evidence", None, None)) for item_id, _ in asked[premise]]
+    batches = list(_batches(able, shown, settings.batch_premises))
+    for batch in reported(batches, len(batches), "batches of premises"):
+        answers = predictor.answer(batch, [[hypothesis for _, hypothesis in able[premise]] for premise in batch])
+        item_ids = [item_id for premise in batch for item_id, _ in able[premise]]
+        rows += [_row(item_id, name, answer) for item_id, answer in zip(item_ids, answers, strict=True)]
+    write_table(predictions, PREDICTIONS, rows)
+
+
+Answer = tuple[str, float | None, list[float] | None]  # status, probability, distribution
+Asked = dict[Premise, list[tuple[str, str]]]  # item_id and hypothesis of each item
+
+
+class Predictor:
+    """Answers batches of premises with their hypotheses."""
+
+    def __init__(self, settings: config.Student, student: Student, encoder: Encoder) -> None:
+        self._student, self._encoder = student, encoder
+        self._in_words = settings.read_out == "text"
+        self._most_tokens = len(encoder.suffix("", answer_text(0)).answer)  # no answer of the trained form is longer
+
+    @torch.no_grad()
+    def answer(self, premises: Sequence[Premise], hypotheses: Sequence[Sequence[str]]) -> list[Answer]:
+        """Return the answers on all hypotheses, premise by premise."""
+        encoded = self._encoder.encode(premises)
+        features = tower_features(self._student.thinker, encoded)
+        suffixes = [
+            [self._encoder.hypothesis(premise, hypothesis) for hypothesis in group]
+            for premise, group in zip(premises, hypotheses, strict=True)
+        ]
+        if self._in_words:
+            texts = self._texts(encoded, features, suffixes)
+            return [("ok" if (said := parse_answer(text)) is not None else "unparsed", said, None) for text in texts]
+        batch = pack(encoded, suffixes, self._encoder.pad_token).to(self._student.thinker.device)
+        masses_NI = self._student.masses(batch, features)
+        both = zip(expectation(masses_NI).tolist(), masses_NI.tolist(), strict=True)
+        return [("ok", probability, masses) for probability, masses in both]
+
+    def _texts(self, encoded: Any, features: Any, suffixes: Sequence[Sequence[Suffix]]) -> list[str]:
+        thinker, ends = self._student.thinker, (self._encoder.end_token, self._encoder.pad_token)
+        answers = greedy(thinker, encoded, features, suffixes, self._most_tokens, *ends)
+        return [self._encoder.text(answer) for answer in answers]
+
+
+def _asked(items: Sequence[Path], splits: Sequence[str], shard: int, shards: int, view: View) -> Asked:
+    """Return the shard's items by premise, each premise as the view shows it."""
+    table = read_table(items, ITEMS, _COLUMNS)
+    table = table.filter(pc.is_in(table["split"], pa.array(splits, pa.string())))
+    if view != "full":
+        table = table.filter(pc.equal(table["modality"], "audiovisual"))
+    asked: Asked = defaultdict(list)
+    for row in table.to_pylist():
+        if shard_of(row["media_id"], row["premise_id"], shards) == shard:
+            premise = Premise(row["premise_id"], row["modality"], row["premise_text"], row["media_id"])
+            asked[premise.seen_as(view)].append((row["item_id"], row["hypothesis"]))
+    return asked
+
+
+def _batches(asked: Asked, evidence: Evidence, size: int) -> Iterator[list[Premise]]:
+    """Yield batches of one modality and similar lengths, the longest first: memory runs out at once or never."""
+    for modality in MODALITIES:
+        premises = [premise for premise in asked if premise.modality == modality]
+        premises.sort(key=lambda premise: _length(premise, evidence), reverse=True)
+        for start in range(0, len(premises), size):
+            yield premises[start : start + size]
+
+
+def _length(premise: Premise, evidence: Evidence) -> tuple[float, ...]:
+    media_id = premise.media_id
+    return evidence.n_frames(media_id), evidence.sound_s(media_id), len(premise.text or "")
+
+
+def _row(item_id: str, model: str, answer: Answer) -> dict[str, Any]:
+    status, probability, distribution = answer
+    row = {"item_id": item_id, "model": model, "status": status}
+    return {**row, "probability": probability, "distribution": distribution}

@@ -1,0 +1,221 @@
+"""Train a student with DeepSpeed; a killed training goes on at its last checkpoint as if it had never stopped."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import deepspeed
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from umui import config
+from umui.artifacts import digest_json
+from umui.progress import reported
+from umui.student import omni, processes, student_directory, training_items
+from umui.student.checkpoints import Checkpoints
+from umui.student.encoding import Encoder, Suffix
+from umui.student.evidence import Evidence
+from umui.student.model import DTYPES, Student, answer_text, stream
+from umui.student.packing import Batch, pack
+from umui.student.premise_reader import PremiseReader
+from umui.student.processes import Place
+from umui.student.reading import Features
+from umui.student.sampling import Sampler, Step, Unit
+from umui.student.training_items import TrainingItems
+
+BETAS = (0.9, 0.98)
+
+
+def train(
+    settings: config.Student,
+    media_settings: config.Media,
+    base: str,
+    revision: str | None,
+    items: list[Path],
+    evidence: list[Path],
+    labels: list[list[str]],
+    checkpoints: Path,
+    output: Path,
+    workers: int,
+) -> None:
+    """Train the student and write its directory; `labels` are groups of a dataset's name and its labels tables.
+
+    One process, or each of those that the DeepSpeed launcher started, calls it.  `checkpoints` is kept between runs.
+    The same inputs, settings, ranks and number of threads (`workers`) give the same bytes on a CPU.
+    """
+    torch.set_num_threads(workers)
+    place = processes.join(settings.training.ranks)
+    directory = place.from_first(lambda: omni.resolve(base, revision))
+    base_digest = place.from_first(lambda: omni.digest(directory))
+    model = omni.load(directory, DTYPES[settings.training.dtype])
+    copy = checkpoints / "evidence.arrow"
+    place.from_first(lambda: Evidence.copy(evidence, copy))
+    shown = Evidence.mapped(copy)
+    encoder = Encoder(model, settings.prompt, media_settings, shown)
+    data = training_items.read(settings, items, labels, encoder)
+    digests = {"base": base_digest, "data": data.digest(shown)}
+    identity = [digests, settings.model_dump(mode="json"), media_settings.model_dump(mode="json"), workers]
+    kept = Checkpoints(checkpoints, digest_json(identity))
+    model.thinker.to(place.device)
+    loop = TrainingLoop(settings, place, Student(model, settings), PremiseReader(encoder, model), encoder, data, kept)
+    if place.rank == 0:
+        print(f"training on {data.n_premises} premises: {data.counts}", flush=True)
+    loop.run()
+    if place.rank == 0:
+        origin = {"base": base, "revision": revision, "base_digest": base_digest}
+        run = {"premises": data.n_premises, "counts": data.counts, "data_digest": digests["data"]}
+        student_directory.write(output, loop.student, model, settings, origin, run, kept.logged())
+
+
+@dataclass(frozen=True)
+class Micro:
+    """What one rank reads in one micro-batch."""
+
+    batch: Batch
+    features: list[Features]
+    labels_N: torch.Tensor
+
+
+class TrainingLoop:
+    """The optimizer steps of one rank."""
+
+    def __init__(
+        self,
+        settings: config.Student,
+        place: Place,
+        student: Student,
+        reader: PremiseReader,
+        encoder: Encoder,
+        data: TrainingItems,
+        checkpoints: Checkpoints,
+    ) -> None:
+        self.student = student
+        self._settings, self._training, self._place = settings, settings.training, place
+        self._reader, self._encoder, self._data, self._checkpoints = reader, encoder, data, checkpoints
+        self._sampler = Sampler(settings.training, data.modalities(), data.n_hypotheses())
+        self._engine = _engine(settings.training, student)
+
+    def run(self) -> None:
+        """Take the steps that are left, keeping checkpoints and the journal."""
+        first = self._resume()
+        board = None
+        if self._place.rank == 0:
+            board = SummaryWriter(str(self._checkpoints.directory / "tensorboard"), purge_step=first + 1)
+        steps = range(first, self._training.steps)
+        rows = (self._step(number) for number in steps)
+        told = reported(rows, len(steps), "steps", _tell) if self._place.rank == 0 else rows
+        for row in told:
+            if board is not None:
+                self._checkpoints.log(row)
+                for name in ("loss", "gradient_norm", "learning_rate"):
+                    board.add_scalar(f"{name}/{row['modality']}", row[name], row["step"])
+            if row["step"] % self._training.checkpoint_every == 0 or row["step"] == self._training.steps:
+                self._save(row["step"])
+        if board is not None:
+            board.close()
+
+    def _step(self, number: int) -> dict[str, Any]:
+        """Take one optimizer step; return its row of the training log."""
+        plan = self._sampler.step(number)
+        rate = learning_rate(self._training, number)
+        for group in self._engine.optimizer.param_groups:
+            group["lr"] = rate
+        loss = tokens = positions = 0.0
+        for micro_number, micro in enumerate(self._micros(plan)):
+            purpose = "dropout", number, micro_number, self._place.rank
+            with stream(self._training.seed, *purpose, device=self._place.device):
+                losses_N = self._engine(micro.batch, micro.features, micro.labels_N)
+            # The engine averages over micro-batches and ranks; this makes it the mean over the step's items.
+            share = self._training.accumulation * self._place.ranks / plan.n_items
+            self._engine.backward(losses_N.sum() * share)
+            self._engine.step()
+            loss += float(losses_N.detach().double().sum())
+            tokens += micro.batch.n_tokens
+            positions += micro.batch.segments_BT.numel()
+        loss, tokens, positions = self._place.sum(loss, tokens, positions)
+        return {
+            "step": number + 1,
+            "modality": plan.modality,
+            "loss": loss / plan.n_items,
+            "gradient_norm": float(self._engine.get_global_grad_norm()),
+            "learning_rate": rate,
+            "n_tokens": int(tokens),
+            "padding_share": 1 - tokens / positions,
+        }
+
+    def _micros(self, plan: Step) -> Iterator[Micro]:
+        for ranks in plan.batches:
+            units = ranks[self._place.rank]
+            premises, features = self._reader.read([self._data.premise(unit.premise) for unit in units])
+            suffixes, labels = zip(*(self._suffixes(unit) for unit in units), strict=True)
+            batch = pack(premises, suffixes, self._encoder.pad_token).to(self._place.device)
+            labels_N = torch.tensor([label for group in labels for label in group], device=self._place.device)
+            yield Micro(batch, features, labels_N)
+
+    def _suffixes(self, unit: Unit) -> tuple[list[Suffix], list[float]]:
+        premise = self._data.premise(unit.premise)
+        asked = [self._data.hypothesis(unit.premise, number) for number in unit.hypotheses]
+        in_words = self._settings.read_out == "text"
+        return [
+            self._encoder.hypothesis(premise, hypothesis, answer_text(label) if in_words else None)
+            for hypothesis, label in asked
+        ], [label for _, label in asked]
+
+    def _resume(self) -> int:
+        """Load the latest whole checkpoint; return the number of steps already taken."""
+        kept, first_rank = self._checkpoints, self._place.rank == 0
+        if first_rank:
+            kept.prepare()
+        step = self._place.from_first(kept.latest)
+        if step:
+            self._engine.load_checkpoint(str(kept.directory), tag=kept.name(step), load_module_strict=False)
+            if first_rank:
+                print(f"resumed after step {step} of {self._training.steps}", flush=True)
+        if first_rank:
+            kept.cut_back(step)
+        return step
+
+    def _save(self, step: int) -> None:
+        kept = self._checkpoints
+        self._engine.save_checkpoint(
+            str(kept.directory), tag=kept.name(step), save_latest=False, exclude_frozen_parameters=True
+        )
+        torch.distributed.barrier()
+        if self._place.rank == 0:
+            kept.complete(step)
+
+
+def learning_rate(settings: config.Training, step: int) -> float:
+    """Return the learning rate of step `step`, counted from 0: a linear warm-up, then constant or a cosine to 0."""
+    if step < settings.warmup_steps:
+        return settings.learning_rate * (step + 1) / settings.warmup_steps
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    progress = (step - settings.warmup_steps) / max(1, settings.steps - settings.warmup_steps)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def _engine(settings: config.Training, student: Student) -> Any:
+    trained = [weight for weight in student.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(trained, settings.learning_rate, betas=BETAS, weight_decay=settings.weight_decay)
+    engine, _, _, _ = deepspeed.initialize(
+        model=student,
+        model_parameters=trained,
+        optimizer=optimizer,
+        config={
+            "train_micro_batch_size_per_gpu": settings.premises_per_batch,
+            "gradient_accumulation_steps": settings.accumulation,
+            "gradient_clipping": settings.gradient_clip,
+            "bf16": {"enabled": settings.dtype == "bfloat16"},
+            "zero_optimization": {"stage": settings.zero_stage},
+            "steps_per_print": settings.steps + 1,
+        },
+    )
+    engine.train()
+    return engine
+
+
+def _tell(row: dict[str, Any]) -> str:
+    return f"{row['modality']} loss {row['loss']:.4f}"

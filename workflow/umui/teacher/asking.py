@@ -1,0 +1,298 @@
+"""Ask a judge for the votes of one shard: plan, ask what the journal lacks, and write the tables from the journal."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from umui import config
+from umui.artifacts import write_table
+from umui.prompts.rendering import answer_form
+from umui.tables import TIMINGS, VOTES
+from umui.teacher.client import Client, Reply
+from umui.teacher.evidence import EvidenceShelf
+from umui.teacher.journal import Answer, Journal
+from umui.teacher.messages import build, check
+from umui.teacher.parsing import parse
+from umui.teacher.planning import Question, missing_runs, plan
+from umui.teacher.server import PROGRESS_EVERY_S, Address, flags, serving
+
+MIN_REQUESTS = 20  # before the share of errors is judged
+WATCH_EVERY_S = 0.5
+
+
+class ServerLost(Exception):
+    """Our server ended while it was being asked."""
+
+
+@dataclass
+class Work:
+    """What is to be asked and how it goes; `failed` holds, by request digest, what this run could not get."""
+
+    questions: list[Question]
+    shelf: EvidenceShelf
+    journal: Journal
+    settings: config.Judge
+    n_missing: int
+    asking_s: float = 0.0
+    n_votes: int = 0
+    n_requests: int = 0
+    n_failed: int = 0
+    failed: dict[str, Answer] = field(default_factory=dict)
+
+    def requests(self) -> Iterator[tuple[Question, range]]:
+        """Yield what is still to be asked; each request brings the given votes of its question."""
+        have = self.journal.answers.keys() | self.failed.keys()
+        singly = self.settings.sampling.temperature == 0  # a greedy request has one answer
+        for question in self.questions:
+            if question.answerable:
+                for votes in missing_runs(question, have, singly=singly):
+                    yield question, votes
+
+    def record(self, answers: list[Answer]) -> None:
+        """Keep what a request brought.
+
+        Raises ConnectionError when too many requests have failed.
+        """
+        self.journal.append(answers)
+        self.n_requests += 1
+        self.n_votes += len(answers)
+        if answers[0].error is not None:
+            self.n_failed += 1
+            self.failed.update((answer.request_digest, answer) for answer in answers)
+            if self.n_requests >= MIN_REQUESTS:
+                self.judge_errors(answers[0].error)
+
+    def judge_errors(self, last: str) -> None:
+        """Raise ConnectionError when the share of failed requests is above the limit."""
+        limit = self.settings.client.max_error_share
+        if self.n_failed > limit * self.n_requests:
+            raise ConnectionError(
+                f"{self.n_failed} of {self.n_requests} requests failed, more than client.max_error_share: {limit:g}; "
+                f"the last error: {last[:500]}; "
+                f"all votes are kept in {self.journal.path}, and a rerun asks for the rest"
+            )
+
+    def progress(self) -> str:
+        """Return one line on how far the work is."""
+        rate = self.n_votes / self.asking_s if self.asking_s else 0.0
+        left = f"about {(self.n_missing - self.n_votes) / rate / 60:.1f} min left" if rate else "waiting"
+        return f"votes: {self.n_votes}/{self.n_missing}, {rate:.1f}/s, {left}, {self.n_failed} failed requests"
+
+
+def ask_shard(
+    settings: config.Judge,
+    judge: str,
+    model: str,
+    revision: str | None,
+    media_settings: config.Media,
+    items: list[Path],
+    shard: int,
+    shards: int,
+    evidence: Path,
+    journal: Path,
+    votes: Path,
+    timings: Path,
+    server_log: Path,
+    workers: int,
+) -> None:
+    """Ask for the votes of one shard that the journal does not have, and write the votes and timings tables.
+
+    The tables are written from the journal when all has been asked; killed before, a rerun asks for the rest.  Items
+    whose evidence is missing get votes with the status no_evidence; requests that fail for good get the status error,
+    are not kept as answers, and are asked again by a rerun.
+    Raises ValueError for a wrong model, prompt or setting, or when another job writes the journal; ConnectionError when
+    the server cannot be started or reached, dies too often, or fails too many requests.
+    """
+    shelf = EvidenceShelf(evidence)
+    questions = plan(settings, model, revision, media_settings, items, shard, shards, shelf)
+    wanted = {digest for question in questions if question.answerable for digest in question.digests}
+    server_log.parent.mkdir(parents=True, exist_ok=True)
+    server_log.touch()
+    with Journal(journal / f"{shard:04d}-of-{shards:04d}.jsonl", wanted) as book:
+        work = Work(questions, shelf, book, settings, len(wanted) - len(book.answers))
+        _say(
+            f"{judge}: {len(questions)} items, {sum(not question.answerable for question in questions)} without "
+            f"evidence; {len(book.answers)} votes found in {book.path}, {work.n_missing} are asked now"
+        )
+        if work.n_missing:
+            with _stopping():
+                _ask(work, judge, model, revision, media_settings, server_log, workers)
+            _say(work.progress())
+        if work.failed:
+            work.judge_errors(str(next(reversed(work.failed.values())).error))
+        answers = {**work.failed, **book.answers}
+        rows = [
+            _row(question, vote, judge, settings, answers)
+            for question in questions
+            for vote in range(settings.sampling.votes)
+        ]
+        write_table(timings, TIMINGS, [_timing(answer) for answer in answers.values()])
+        write_table(votes, VOTES, rows)
+    counts = Counter(row["parse_status"] for row in rows).most_common()
+    _say(f"{judge}: " + ", ".join(f"{n} {status}" for status, n in counts))
+
+
+def _ask(
+    work: Work, judge: str, model: str, revision: str | None, media: config.Media, log: Path, workers: int
+) -> None:
+    """Ask the configured endpoint, or a server of our own that is started again when it dies."""
+    settings = work.settings
+    modalities = [modality for chosen in settings.datasets.values() for modality in chosen]
+    if settings.endpoint is not None:
+        needed = " ".join(flags(settings.server, media, modalities))
+        _say(f"{judge}: asking {settings.endpoint.url}, which must have been started with: {needed}")
+        asyncio.run(_ask_all(work, _address(settings.endpoint)))
+        return
+    for starts in range(1, settings.client.max_restarts + 2):
+        with serving(settings.server, media, modalities, judge, model, revision, workers, log) as address:
+            try:
+                return asyncio.run(_ask_all(work, address))
+            except ServerLost:
+                _say(f"the server died; it was started {starts} times of at most {settings.client.max_restarts + 1}")
+    raise ConnectionError(
+        f"the server died {settings.client.max_restarts + 1} times (client.max_restarts); {log} says why; "
+        f"all votes are kept in {work.journal.path}, and a rerun asks for the rest"
+    )
+
+
+def _address(endpoint: config.Endpoint) -> Address:
+    if endpoint.key_variable is None:
+        return Address(endpoint.url, "none", endpoint.model, None)
+    key = os.environ.get(endpoint.key_variable)
+    if not key:
+        raise ValueError(f"endpoint.key_variable: the environment variable {endpoint.key_variable} is not set")
+    return Address(endpoint.url, key, endpoint.model, None)
+
+
+async def _ask_all(work: Work, address: Address) -> None:
+    """Ask with a pool of workers that draw from one iterator, so that only requests under way are in memory."""
+    requests = work.requests()
+    async with Client(address, work.settings.sampling, work.settings.client) as client:
+        await client.check_model()
+        asking = asyncio.gather(
+            *(_worker(work, requests, client, address) for _ in range(work.settings.client.concurrency))
+        )
+        watching = asyncio.ensure_future(_watch(work, address))
+        under_way: set[asyncio.Future[Any]] = {asking, watching}
+        await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            watching.result()  # raises ServerLost
+        watching.cancel()
+        await asking
+
+
+async def _worker(work: Work, requests: Iterator[tuple[Question, range]], client: Client, address: Address) -> None:
+    for question, votes in requests:
+        evidence = work.shelf.take(question.media_id, question.modality)
+        messages = build(question.modality, question.words, evidence)
+        try:
+            check(messages, question.modality, question.hypothesis, question.premise_text, len(evidence.frames))
+        except ValueError as error:
+            raise ValueError(f"item {question.item_id}: {error}") from None
+        asked_at_s, began = time.time(), time.monotonic()
+        reply = await client.ask(messages, len(votes), question.seed + votes[0])
+        if reply.error is not None and address.alive is not None and not address.alive():
+            raise ServerLost
+        work.record(_answers(question, votes, reply, asked_at_s, time.monotonic() - began))
+
+
+async def _watch(work: Work, address: Address) -> None:
+    began, before_s = time.monotonic(), work.asking_s
+    told = began
+    while address.alive is None or address.alive():
+        await asyncio.sleep(WATCH_EVERY_S)
+        now = time.monotonic()
+        work.asking_s = before_s + now - began
+        if now - told >= PROGRESS_EVERY_S:
+            told = now
+            _say(work.progress())
+    raise ServerLost
+
+
+def _answers(question: Question, votes: range, reply: Reply, asked_at_s: float, latency_s: float) -> list[Answer]:
+    answers = [Answer(question.digests[vote], question.item_id, vote, asked_at_s, latency_s) for vote in votes]
+    if reply.error is not None:
+        return [replace(answer, error=reply.error) for answer in answers]
+    return [
+        replace(
+            answer,
+            text=choice.text,
+            reasoning=choice.reasoning,
+            finish_reason=choice.finish_reason,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=choice.tokens,
+        )
+        for answer, choice in zip(answers, reply.choices, strict=True)
+    ]
+
+
+def _row(
+    question: Question, vote: int, judge: str, settings: config.Judge, answers: dict[str, Answer]
+) -> dict[str, Any]:
+    """Return a row of the votes table; what an answer says is parsed here, so that a better parser needs no asking."""
+    answer = answers.get(question.digests[vote])
+    row: dict[str, Any] = {
+        "item_id": question.item_id,
+        "teacher": judge,
+        "vote": vote,
+        "seed": question.seed + vote,
+        "text": "",
+        "probability": None,
+        "parse_status": "no_evidence",
+        "prompt_digest": question.prompt_digest,
+        "evidence_digest": question.evidence_digest,
+        "request_digest": question.digests[vote],
+    }
+    if answer is None:
+        return row
+    if answer.error is not None:
+        return {**row, "text": answer.error, "parse_status": "error"}
+    said = parse(answer.text, answer_form(settings.prompt), answer.finish_reason)
+    return {
+        **row,
+        "text": answer.text,
+        "reasoning": answer.reasoning,
+        "probability": said.probability,
+        "parse_status": said.status,
+        "finish_reason": answer.finish_reason,
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens,
+    }
+
+
+def _timing(answer: Answer) -> dict[str, Any]:
+    return {
+        "item_id": answer.item_id,
+        "vote": answer.vote,
+        "asked_at_s": answer.asked_at_s,
+        "latency_s": answer.latency_s,
+    }
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """Turn SIGTERM and SIGINT into an orderly end: the server is stopped, and the votes so far are kept."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        _say(f"stopped by {signal.Signals(number).name}; the votes so far are kept, and a rerun asks for the rest")
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
