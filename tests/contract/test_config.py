@@ -32,7 +32,7 @@ def test_the_schema_is_in_step_with_the_model() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        ("teachers.tiny-teacher.sampling.temprature", 1, ["teachers.tiny-teacher.sampling.temprature", "'temperature'"]),
+        ("teachers.tiny-teacher.sampling.temprature", 1, ["tiny-teacher.sampling.temprature", "'temperature'"]),
         ("media.jpeg_quality", 99, ["media.jpeg_quality", "99", "31"]),
         ("models.tiny-base.family", "llama", ["models.tiny-base.family", "llama", "qwen2_5_omni"]),
         ("labels.5-max.votes", 9, ["labels.5-max.votes", "9", "teachers.tiny-teacher.sampling.votes"]),

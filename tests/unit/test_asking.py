@@ -227,6 +227,27 @@ def test_missing_evidence_is_a_row_and_not_a_request(server: ChatServer, world: 
     assert len(server.bodies) == 2
 
 
+def test_other_evidence_is_asked_about_anew(server: ChatServer, world: Path) -> None:
+    def ask_with(digest: str) -> list[str]:
+        row = {
+            "media_id": "clip",
+            "frames": [b"\xff\xd8"],
+            "frame_time_s": [0.0],
+            "audio": None,
+            "settings_digest": "0",
+        }
+        write_table(world / "evidence.parquet", EVIDENCE, [row | {"evidence_digest": digest}])
+        return [vote["request_digest"] for vote in ask(judge(server.url, votes=1), world)]
+
+    shown = item("p1#0", media_id="clip", media_path="clip", modality="video", premise_text=None)
+    write_table(world / "items.parquet", ITEMS, [item("p0#0"), shown])
+    text, video = ask_with("before")
+    text_again, video_again = ask_with("after")
+    assert text_again == text
+    assert video_again != video
+    assert len(server.bodies) == 3
+
+
 def test_the_key_comes_from_the_named_variable(
     server: ChatServer, world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,12 +2,15 @@
 
 import base64
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from umui.artifacts import write_groups
 from umui.prompts.rendering import render
+from umui.tables import EVIDENCE as EVIDENCE_TABLE
 from umui.tables import Modality
-from umui.teacher.evidence import Evidence
+from umui.teacher.evidence import Evidence, EvidenceShelf
 from umui.teacher.messages import Message, build, check
 
 EVIDENCE = Evidence(frames=[b"first", b"second", b"third"], audio=b"fLaC...")
@@ -52,6 +55,22 @@ def test_hypotheses_of_a_premise_share_all_but_their_own_words() -> None:
     assert one[:-1] == other[:-1]
     assert one[-1]["content"][:-1] == other[-1]["content"][:-1]
     assert one[-1]["content"][-1]["text"].removesuffix("A.") == other[-1]["content"][-1]["text"].removesuffix("B.")
+
+
+def test_evidence_is_found_in_whatever_group_of_rows_it_stands(tmp_path: Path) -> None:
+    names = ["a", "b", "c", "d", "e"]
+    rows = [
+        {"media_id": name, "frames": [name.encode(), b"2"], "frame_time_s": [0.0, 1.0],
+         "audio": b"sound of " + name.encode(), "settings_digest": "0", "evidence_digest": f"digest of {name}"}
+        for name in names
+    ]  # fmt: skip
+    write_groups(tmp_path / "evidence.parquet", EVIDENCE_TABLE, [rows[:2], rows[2:4], rows[4:]])
+    shelf = EvidenceShelf(tmp_path / "evidence.parquet")
+    for name in "aebdca":
+        assert shelf.take(name, "audiovisual") == Evidence([name.encode(), b"2"], b"sound of " + name.encode())
+        assert shelf.digest(name) == f"digest of {name}"
+    assert shelf.take("a", "video").audio is None
+    assert shelf.take("a", "audio").frames == []
 
 
 def test_a_whole_request_passes_the_check_even_with_control_tokens_broken_up() -> None:

@@ -154,8 +154,8 @@ def test_damaged_media_are_counted(finished: Clone) -> None:
 def test_no_vote_is_asked_twice_but_those_in_flight(finished: Clone) -> None:
     entries = journalled(finished)
     distinct = {entry["request_digest"] for entry in entries}
-    concurrency = yaml.safe_load((ROOT / "config.yaml").read_text())["teachers"]["tiny-teacher"]["client"]["concurrency"]
-    assert len(entries) - len(distinct) <= 5 * concurrency
+    client = yaml.safe_load((ROOT / "config.yaml").read_text())["teachers"]["tiny-teacher"]["client"]
+    assert len(entries) - len(distinct) <= 5 * client["concurrency"]
     assert finished.votes_before >= 40  # type: ignore[attr-defined]
     log = (finished.path / "results/logs/ask/tiny-teacher/0.log").read_text()
     assert re.search(rf"\b{finished.votes_before}\b", log), log  # type: ignore[attr-defined]

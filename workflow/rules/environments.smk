@@ -8,7 +8,7 @@ Wildcards: digest: of the lock and of the builder, so that a changed lock makes 
 
 rule build_environment:
     input:
-        lock="envs/{environment}.txt",
+        lock=ancient("envs/{environment}.txt"),  # its digest, not its date, is what makes another environment
     output:
         ready=touch(".envs/{environment}-{digest,[0-9a-f]{12}}/ready"),
     log:

@@ -35,10 +35,12 @@ rule train_student:
         code=code("student.training"),
     shell:
         """
-        {params.python} -m umui.launch {params.ranks} train-student --settings {params.settings:q} \
+        export UMUI_JOB_PID=$$ # the ranks end with this shell, however it ends
+        {params.python} -m deepspeed.launcher.runner --num_gpus {params.ranks} --no_local_rank \
+            --module umui.cli train-student --settings {params.settings:q} \
             --media-settings {params.media:q} --base {params.base} --items {input.item_tables} \
             --evidence {input.evidence} {params.labels} --checkpoints {params.checkpoints} \
-            --output {output.student} --workers {threads} 2>{log}
+            --output {output.student} --workers {threads} >{log} 2>&1
         """
 
 

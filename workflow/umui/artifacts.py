@@ -1,4 +1,4 @@
-"""Files that stages leave to each other: written whole or not at all, checked against their schema, named by content."""
+"""Files that stages leave to each other: written whole or not at all, checked by schema, named by content."""
 
 import ast
 import hashlib
@@ -46,8 +46,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

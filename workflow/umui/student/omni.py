@@ -98,6 +98,8 @@ def save(omni: Omni, directory: Path) -> None:
             "dtype": "float32",
         },
     )
+    parameters = sum(weight.numel() for weight in omni.thinker.parameters())
+    write_json(directory / "parameters.json", {"parameters": parameters})
     omni.thinker.generation_config.save_pretrained(directory)
     omni.processor.save_pretrained(directory)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from transformers import DynamicCache
 
 from umui.student.encoding import EncodedPremise
 from umui.student.packing import Batch
@@ -55,11 +56,33 @@ def embed(thinker: Any, batch: Batch, features: Sequence[Features]) -> torch.Ten
 
 def hidden_states(thinker: Any, batch: Batch, features: Sequence[Features]) -> torch.Tensor:
     """Return the text decoder's last hidden states, shape (B, T, hidden size)."""
+    return _decode(thinker, embed(thinker, batch, features), batch.positions_3BT, batch.attention(), cache=None)
+
+
+def hidden_states_after(thinker: Any, batch: Batch, features: Sequence[Features], shared: int) -> torch.Tensor:
+    """Return the last hidden states from column `shared` on; the columns before are the same in all rows and read once.
+
+    The shape is (B, T - shared, hidden size).  Gradients flow through the shared keys and values.
+    """
+    embeddings_BTH, attention = embed(thinker, batch, features), batch.attention()
+    assert bool((batch.tokens_BT[:, :shared] == batch.tokens_BT[:1, :shared]).all()), "the rows begin differently"
+    cache = DynamicCache(config=thinker.model.language_model.config)
+    first = slice(0, 1), slice(0, shared)
+    _decode(thinker, embeddings_BTH[first], batch.positions_3BT[:, *first], attention[:1, :, :shared, :shared], cache)
+    cache.batch_select_indices(torch.zeros(len(embeddings_BTH), dtype=torch.long, device=embeddings_BTH.device))
+    rest = slice(shared, None)
+    return _decode(thinker, embeddings_BTH[:, rest], batch.positions_3BT[:, :, rest], attention[:, :, rest], cache)
+
+
+def _decode(
+    thinker: Any, embeddings_BTH: torch.Tensor, positions_3BT: torch.Tensor, attention: torch.Tensor, cache: Any
+) -> torch.Tensor:
     output = thinker.model.language_model(
-        inputs_embeds=embed(thinker, batch, features),
-        position_ids=batch.positions_3BT,
-        attention_mask={"full_attention": batch.attention()},
-        use_cache=False,
+        inputs_embeds=embeddings_BTH,
+        position_ids=positions_3BT,
+        attention_mask={"full_attention": attention},
+        past_key_values=cache,
+        use_cache=cache is not None,
     )
     return output.last_hidden_state
 

@@ -26,7 +26,7 @@ from umui.student import omni, tiny_architecture
 from umui.student.encoding import EncodedPremise, Encoder, Suffix
 from umui.student.evidence import Evidence, Premise
 from umui.student.packing import pack
-from umui.student.reading import answer_positions, hidden_states, tower_features
+from umui.student.reading import answer_positions, hidden_states_after, tower_features
 from umui.tables import ITEMS, LESSONS, MODALITIES, Modality
 
 BETAS, WEIGHT_DECAY, GRADIENT_CLIP = (0.9, 0.98), 0.01, 1.0
@@ -141,7 +141,7 @@ def _encode(
 
 
 def _train(settings: config.Tiny, thinker: Any, school: dict[Modality, list[Lessons]], pad_token: int) -> None:
-    """Train all weights; a step has a micro-batch of each modality, so that short premises are not padded to long."""
+    """Train all weights on small batches of all modalities."""
     random = np.random.default_rng([settings.seed, 1])
     weights = [weight for weight in thinker.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, settings.learning_rate, betas=BETAS, weight_decay=WEIGHT_DECAY)
@@ -161,25 +161,37 @@ def _steps(
     optimizer: torch.optim.Optimizer,
     weights: Sequence[torch.nn.Parameter],
 ) -> Iterator[float]:
-    """Take the optimizer's steps; yield the loss of each, in nats a token."""
+    """Take the optimizer's steps; yield the loss of each, in nats a token.
+
+    All premises begin with the prompt's system words, up to where they name the modality; these are read once a step.
+    """
+    shared = _shared_tokens([pupil.premise.tokens_P for pupils in school.values() for pupil in pupils])
     for step in range(settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * _schedule(step, settings.steps)
-        total = 0.0
-        for pupils in school.values():
-            chosen = [pupils[number] for number in random.integers(0, len(pupils), settings.premises_per_step)]
-            lessons = [pupil.some(settings.curriculum, settings.lessons_per_premise, random) for pupil in chosen]
-            batch = pack([pupil.premise for pupil in chosen], lessons, pad_token)
-            states_BTH = hidden_states(thinker, batch, tower_features(thinker, batch.premises))
-            rows_A, columns_A, tokens_A, _ = answer_positions(batch)
-            logits_AV = thinker.lm_head(states_BTH[rows_A, columns_A])
-            loss = functional.cross_entropy(logits_AV, tokens_A) / len(school)
-            loss.backward()
-            total += loss.item()
+        chosen = [
+            pupils[number]
+            for pupils in school.values()
+            for number in random.integers(0, len(pupils), settings.premises_per_step)
+        ]
+        lessons = [pupil.some(settings.curriculum, settings.lessons_per_premise, random) for pupil in chosen]
+        batch = pack([pupil.premise for pupil in chosen], lessons, pad_token)
+        states_BTH = hidden_states_after(thinker, batch, tower_features(thinker, batch.premises), shared)
+        rows_A, columns_A, tokens_A, _ = answer_positions(batch)
+        logits_AV = thinker.lm_head(states_BTH[rows_A, columns_A - shared])
+        loss = functional.cross_entropy(logits_AV, tokens_A)
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, GRADIENT_CLIP)
         optimizer.step()
         optimizer.zero_grad()
-        yield total
+        yield loss.item()
+
+
+def _shared_tokens(prefixes: list[torch.Tensor]) -> int:
+    """Return how many tokens all prefixes begin with."""
+    length = min(len(prefix) for prefix in prefixes)
+    same_T = (torch.stack([prefix[:length] for prefix in prefixes]) == prefixes[0][:length]).all(0)
+    return int(same_T.long().cumprod(0).sum())
 
 
 def _schedule(step: int, steps: int) -> float:

@@ -166,11 +166,11 @@ def _ask(
 
 def _address(endpoint: config.Endpoint) -> Address:
     if endpoint.key_variable is None:
-        return Address(endpoint.url, "none", endpoint.model, None)
+        return Address(endpoint.url, "none", endpoint.model, ours=False)
     key = os.environ.get(endpoint.key_variable)
     if not key:
         raise ValueError(f"endpoint.key_variable: the environment variable {endpoint.key_variable} is not set")
-    return Address(endpoint.url, key, endpoint.model, None)
+    return Address(endpoint.url, key, endpoint.model, ours=False)
 
 
 async def _ask_all(work: Work, address: Address) -> None:
@@ -178,16 +178,33 @@ async def _ask_all(work: Work, address: Address) -> None:
     requests = work.requests()
     async with Client(address, work.settings.sampling, work.settings.client) as client:
         await client.check_model()
-        asking = asyncio.gather(
-            *(_worker(work, requests, client, address) for _ in range(work.settings.client.concurrency))
-        )
-        watching = asyncio.ensure_future(_watch(work, address))
-        under_way: set[asyncio.Future[Any]] = {asking, watching}
-        await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-        if watching.done():
-            watching.result()  # raises ServerLost
-        watching.cancel()
-        await asking
+        workers = [
+            asyncio.ensure_future(_worker(work, requests, client, address))
+            for _ in range(work.settings.client.concurrency)
+        ]
+        try:
+            await _watch(work, address, set(workers))
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+
+async def _watch(work: Work, address: Address, under_way: set[asyncio.Future[None]]) -> None:
+    """Wait for the workers, tell how far they are, and raise what stops one of them, or ServerLost."""
+    last = told = time.monotonic()
+    while under_way:
+        done, under_way = await asyncio.wait(under_way, timeout=WATCH_EVERY_S, return_when=asyncio.FIRST_EXCEPTION)
+        for worker in done:
+            worker.result()
+        if under_way and not address.alive():
+            raise ServerLost
+        now = time.monotonic()
+        work.asking_s += now - last
+        last = now
+        if now - told >= PROGRESS_EVERY_S:
+            told = now
+            _say(work.progress())
 
 
 async def _worker(work: Work, requests: Iterator[tuple[Question, range]], client: Client, address: Address) -> None:
@@ -200,22 +217,9 @@ async def _worker(work: Work, requests: Iterator[tuple[Question, range]], client
             raise ValueError(f"item {question.item_id}: {error}") from None
         asked_at_s, began = time.time(), time.monotonic()
         reply = await client.ask(messages, len(votes), question.seed + votes[0])
-        if reply.error is not None and address.alive is not None and not address.alive():
+        if reply.error is not None and not address.alive():
             raise ServerLost
         work.record(_answers(question, votes, reply, asked_at_s, time.monotonic() - began))
-
-
-async def _watch(work: Work, address: Address) -> None:
-    began, before_s = time.monotonic(), work.asking_s
-    told = began
-    while address.alive is None or address.alive():
-        await asyncio.sleep(WATCH_EVERY_S)
-        now = time.monotonic()
-        work.asking_s = before_s + now - began
-        if now - told >= PROGRESS_EVERY_S:
-            told = now
-            _say(work.progress())
-    raise ServerLost
 
 
 def _answers(question: Question, votes: range, reply: Reply, asked_at_s: float, latency_s: float) -> list[Answer]:
@@ -253,6 +257,7 @@ def _row(
         "request_digest": question.digests[vote],
     }
     if answer is None:
+        assert not question.answerable
         return row
     if answer.error is not None:
         return {**row, "text": answer.error, "parse_status": "error"}

@@ -49,7 +49,7 @@ class Client:
             timeout=settings.timeout_s,
             max_retries=settings.retries,
             # proxy variables must not lead the traffic with a server of ours astray
-            http_client=openai.DefaultAsyncHttpxClient(trust_env=address.alive is None),
+            http_client=openai.DefaultAsyncHttpxClient(trust_env=not address.ours),
         )
 
     async def __aenter__(self) -> Self:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -23,17 +24,22 @@ HOST = "127.0.0.1"
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 STOP_TIMEOUT_S = 15.0
 PROGRESS_EVERY_S = 10.0
-TAIL_LINES = 15
+TAIL_LINES = 10
+# vLLM truncates a frame pair's position in time, 25 x 2 / rate in single precision: at 6.25 frames a second 7.9999998
+# becomes 7, where transformers gets 8.  A rate that is lower by a millionth gives both the same.
+RATE_SHORTFALL = 1e-6
+_ERROR = re.compile(r"(?:^|\] )(?:[\w.]*(?:Error|Exception)|vllm: error): ")
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server listens; `alive` is None for a server that is not ours."""
+    """Where a server listens, and whether it is `ours`; of one that is not, we cannot see whether it is `alive`."""
 
     url: str
     key: str
     model: str
-    alive: Callable[[], bool] | None
+    ours: bool
+    alive: Callable[[], bool] = lambda: True
 
 
 @contextmanager
@@ -73,7 +79,7 @@ def serving(
         )
         try:
             _wait_until_ready(process, port, settings.start_timeout_s, log, start)
-            yield Address(f"http://{HOST}:{port}/v1", key, name, lambda: process.poll() is None)
+            yield Address(f"http://{HOST}:{port}/v1", key, name, ours=True, alive=lambda: process.poll() is None)
         finally:
             _stop(process)
 
@@ -97,10 +103,15 @@ def flags(settings: config.Server, media: config.Media, modalities: Iterable[Mod
         "--generation-config": "vllm",
         "--limit-mm-per-prompt": {"image": 0, "video": int(seen), "audio": int(heard)},
     }
+    processing: dict[str, Any] = {}
     if seen:
         size = {"shortest_edge": 28 * 28, "longest_edge": settings.max_model_len * 2 * 32 * 32}
-        arguments["--mm-processor-kwargs"] = {"size": size, "fps": media.frame_rate_hz}
+        processing |= {"size": size, "fps": media.frame_rate_hz * (1 - RATE_SHORTFALL)}
         arguments["--media-io-kwargs"] = {"video": {"num_frames": -1, "fps": media.frame_rate_hz}}
+    if heard:
+        processing["audio_kwargs"] = {"truncation": False}
+    if processing:
+        arguments["--mm-processor-kwargs"] = processing
     line = [
         part
         for flag, value in arguments.items()
@@ -164,14 +175,15 @@ def _healthy(port: int) -> bool:
 
 
 def _tail(log: Path, start: int) -> str:
+    """Tell the first error and the last lines of the log since `start`; vLLM's last error seldom names the cause."""
     with log.open("rb") as file:
         file.seek(start)
-        lines = file.read().decode(errors="replace").rstrip().splitlines()[-TAIL_LINES:]
-    said = "\n".join(f"  | {line}" for line in lines)
+        lines = file.read().decode(errors="replace").rstrip().splitlines()
+    errors = [line for line in lines if _ERROR.search(line)][:1]
+    said = "\n".join(f"  | {line}" for line in [*errors, "...", *lines[-TAIL_LINES:]])
     return (
-        f"; the end of {log}:\n{said}\n"
-        "the first error in the log names the cause; too little memory: lower max_model_len, max_num_seqs or "
-        "kv_cache_gib; votes that were given are kept"
+        f"; the first error and the end of {log}:\n{said}\n"
+        "too little memory: lower max_model_len, max_num_seqs or kv_cache_gib; votes that were given are kept"
     )
 
 

@@ -1,0 +1,105 @@
+"""Predictions on a shard: all of its items, each once, with what failed as rows with a status."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from student_world import EVERYWHERE, MEDIA, student_settings
+from test_training import run
+
+from umui import config
+from umui.artifacts import read_rows, shard_of
+from umui.student import omni
+from umui.student.encoding import Encoder
+from umui.student.evidence import Evidence, Premise
+from umui.student.model import Student, expectation
+from umui.student.packing import pack
+from umui.student.prediction import predict_shard
+from umui.student.reading import tower_features
+from umui.student.student_directory import read_weights
+from umui.tables import ITEMS, PREDICTIONS
+
+
+@pytest.fixture(scope="module")
+def student(base: Path, world: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(student_settings(steps=12), base, world, tmp_path_factory.mktemp("student"))
+
+
+def predict(
+    student: Path, base: Path, world: dict[str, Path], output: Path, settings: config.Student, **changes: Any
+) -> list[dict[str, Any]]:
+    given = {"view": "full", "splits": ["test"], "shard": 0, "shards": 1} | changes
+    predict_shard(
+        settings, MEDIA, base=str(base), revision=None, student=student, name="CLUE", items=[world["items"]],
+        evidence=world["evidence"], predictions=output, workers=1, **given,
+    )  # fmt: skip
+    return read_rows(output, PREDICTIONS)
+
+
+def test_shards_cover_every_item_once(student: Path, base: Path, world: dict[str, Path], tmp_path: Path) -> None:
+    items = {row["item_id"]: row for row in read_rows(world["items"], ITEMS)}
+    rows = []
+    for shard in range(2):
+        piece = predict(student, base, world, tmp_path / f"{shard}", student_settings(), shard=shard, shards=2,
+                        splits=["train", "test"])  # fmt: skip
+        owners = [items[row["item_id"]] for row in piece]
+        assert {shard_of(item["media_id"], item["premise_id"], 2) for item in owners} == {shard}
+        rows += piece
+    assert sorted(row["item_id"] for row in rows) == sorted(items)
+    for row in rows:
+        item = items[row["item_id"]]
+        if item["media_id"] is not None and "/test/" in item["item_id"] and item["premise_id"].endswith("/1"):
+            assert (row["status"], row["probability"], row["distribution"]) == ("no_evidence", None, None)
+        else:
+            assert row["status"] == "ok"
+            assert sum(row["distribution"]) == pytest.approx(1)
+            mean = sum(mass * place / 19 for place, mass in enumerate(row["distribution"]))
+            assert row["probability"] == pytest.approx(mean)
+    assert len({row["probability"] for row in rows}) > len(items) / 2
+
+
+@pytest.mark.parametrize(("view", "modality"), [("frames", "video"), ("sound", "audio")])
+def test_a_view_withholds_the_other_stream(
+    view: str, modality: Any, student: Path, base: Path, world: dict[str, Path], tmp_path: Path
+) -> None:
+    rows = predict(student, base, world, tmp_path / "view", student_settings(), view=view)
+    items = {row["item_id"]: row for row in read_rows(world["items"], ITEMS)}
+    assert {items[row["item_id"]]["modality"] for row in rows} == {"audiovisual"}
+    row = next(row for row in rows if row["status"] == "ok")
+    item = items[row["item_id"]]
+    model = omni.load(base, torch.float32)
+    trained = Student(model, student_settings()).eval()
+    read_weights(student, trained, omni.digest(base))
+    encoder = Encoder(model, "claim-v1", MEDIA, Evidence.read([world["evidence"]]))
+    premise = Premise("as if it had one stream", modality, None, item["media_id"])
+    encoded = encoder.encode([premise])
+    batch = pack(encoded, [[encoder.hypothesis(premise, item["hypothesis"])]], encoder.pad_token)
+    with torch.no_grad():
+        (wanted,) = expectation(trained.masses(batch, tower_features(model.thinker, encoded)))
+    assert row["probability"] == pytest.approx(float(wanted), abs=1e-5)
+
+
+def test_a_student_of_another_base_is_refused(
+    student: Path, base: Path, world: dict[str, Path], tmp_path: Path
+) -> None:
+    other = shutil.copytree(base, tmp_path / "other")
+    weights = load_file(other / "model.safetensors")
+    weights["thinker.model.norm.weight"] += 0.001
+    save_file(weights, other / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"trained on the base .* but the given base has"):
+        predict(student, other, world, tmp_path / "out", student_settings())
+
+
+def test_answers_in_words_are_read_strictly(base: Path, world: dict[str, Path], tmp_path: Path) -> None:
+    settings = student_settings(read_out="text", steps=60, lora=EVERYWHERE)
+    taught = predict(run(settings, base, world, tmp_path), base, world, tmp_path / "taught", settings)
+    assert {row["status"] for row in taught} == {"ok", "no_evidence"}
+    assert all(row["probability"] == round(row["probability"], 2) for row in taught if row["status"] == "ok")
+    untaught_settings = student_settings(read_out="text", steps=1, learning_rate=1e-9)
+    untaught = run(untaught_settings, base, world, tmp_path / "untaught")
+    rows = predict(untaught, base, world, tmp_path / "rows", untaught_settings)
+    assert {row["status"] for row in rows} == {"unparsed", "no_evidence"}
+    assert all(row["probability"] is None for row in rows)

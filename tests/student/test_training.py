@@ -1,0 +1,160 @@
+"""A training that is killed and started again ends in the same bytes as one that never stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from student_world import EVERYWHERE, MEDIA, student_settings
+
+from umui import config
+from umui.artifacts import read_rows
+from umui.student.checkpoints import Checkpoints
+from umui.student.training import train
+from umui.tables import TRAINING_LOG
+
+
+class Killed(Exception):
+    """Stands for a kill in the tests within one process."""
+
+
+def run(settings: config.Student, base: Path, world: dict[str, Path], directory: Path) -> Path:
+    train(
+        settings,
+        MEDIA,
+        base=str(base),
+        revision=None,
+        items=[world["items"]],
+        evidence=[world["evidence"]],
+        labels=[["world", str(world["labels"])]],
+        checkpoints=directory / "checkpoints",
+        output=directory / "student",
+        workers=1,
+    )
+    return directory / "student"
+
+
+def contents(student: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(student.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(base: Path, world: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(student_settings(), base, world, tmp_path_factory.mktemp("uninterrupted"))
+
+
+def test_resumed_training_gives_the_same_bytes(
+    uninterrupted: Path, base: Path, world: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Checkpoints.log
+
+    def log_until_five(kept: Checkpoints, row: Any) -> None:
+        if row["step"] == 5:
+            raise Killed
+        log(kept, row)
+
+    monkeypatch.setattr(Checkpoints, "log", log_until_five)
+    with pytest.raises(Killed):
+        run(student_settings(), base, world, tmp_path)
+    monkeypatch.undo()
+    assert not (tmp_path / "student").exists()
+    assert contents(run(student_settings(), base, world, tmp_path)) == contents(uninterrupted)
+
+
+def test_a_damaged_last_checkpoint_costs_steps_but_no_bits(
+    uninterrupted: Path, base: Path, world: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(student_settings(), base, world, tmp_path)
+    (last,) = tmp_path.glob("checkpoints/run-*/step-00000008")
+    next(last.glob("*optim_states.pt")).write_bytes(b"lost")
+    capsys.readouterr()
+    assert contents(run(student_settings(), base, world, tmp_path)) == contents(uninterrupted)
+    told = capsys.readouterr().out
+    assert "step-00000008" in told
+    assert "resumed after step 6 of 8" in told
+
+
+def test_other_settings_start_anew(
+    uninterrupted: Path, base: Path, world: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(student_settings(steps=2), base, world, tmp_path)
+    capsys.readouterr()
+    assert contents(run(student_settings(), base, world, tmp_path)) == contents(uninterrupted)
+    assert "of other settings, data or bases" in capsys.readouterr().out
+
+
+def test_training_lowers_the_loss_and_tells_what_it_left_out(
+    base: Path, world: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    student = run(student_settings(steps=40, lora=EVERYWHERE), base, world, tmp_path)
+    log = read_rows(student / "training_log.parquet", TRAINING_LOG)
+    assert [row["step"] for row in log] == list(range(1, 41))
+    first, last = (sum(row["loss"] for row in rows) for rows in (log[:8], log[-8:]))
+    assert last < 0.8 * first
+    assert "'without label': 1" in capsys.readouterr().out
+    assert json.loads((student / "parameters.json").read_text())["parameters"] > 100_000
+
+
+def test_answers_in_words_train(base: Path, world: dict[str, Path], tmp_path: Path) -> None:
+    student = run(student_settings(read_out="text", steps=24, lora=EVERYWHERE), base, world, tmp_path)
+    log = read_rows(student / "training_log.parquet", TRAINING_LOG)
+    assert sum(row["loss"] for row in log[-4:]) < 0.7 * sum(row["loss"] for row in log[:4])
+    assert not (student / "confidence_head.safetensors").exists()
+
+
+def launch(settings: config.Student, base: Path, world: dict[str, Path], directory: Path) -> subprocess.Popen[bytes]:
+    """Start two ranks through the DeepSpeed launcher, under a shell as a rule would."""
+    environment = os.environ | {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
+    stage = [
+        "--settings", settings.as_json(), "--media-settings", MEDIA.as_json(), "--base", str(base),
+        "--items", str(world["items"]), "--evidence", str(world["evidence"]), "--labels", "world", str(world["labels"]),
+        "--checkpoints", str(directory / "checkpoints"), "--output", str(directory / "student"),
+    ]  # fmt: skip
+    launcher = [str(Path(sys.executable).with_name("deepspeed")), "--num_gpus", "2", "--no_local_rank", "--module"]
+    shell = 'export UMUI_JOB_PID=$$; "$@"; exit $?'
+    command = ["bash", "-c", shell, "rule", *launcher, "umui.cli", "train-student", *stage]
+    with (directory / "log").open("ab") as log:
+        return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+
+def descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children] + [grand for child in children for grand in descendants(int(child))]
+
+
+def runs_a_rank(pid: int) -> bool:
+    try:
+        return b"train-student" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.slow
+def test_two_ranks_die_with_their_shell_and_resume_exactly(base: Path, world: dict[str, Path], tmp_path: Path) -> None:
+    settings = student_settings(ranks=2, accumulation=2, premises_per_batch=1, steps=20, checkpoint_every=4)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir()
+    broken.mkdir()
+    uninterrupted = launch(settings, base, world, whole)
+    shell = launch(settings, base, world, broken)  # beside the other, on the same machine
+    while not list(broken.glob("checkpoints/run-*/step-00000004/complete.json")):
+        assert shell.poll() is None, (broken / "log").read_text()
+        time.sleep(0.02)
+    ranks = descendants(shell.pid)
+    assert sum(map(runs_a_rank, ranks)) >= 2
+    shell.send_signal(signal.SIGKILL)
+    shell.wait()
+    deadline = time.monotonic() + 10
+    while any(map(runs_a_rank, ranks)):
+        assert time.monotonic() < deadline, "ranks outlive the rule's shell"
+        time.sleep(0.1)
+    assert not (broken / "student").exists()
+    assert launch(settings, base, world, broken).wait() == 0, (broken / "log").read_text()
+    assert uninterrupted.wait() == 0, (whole / "log").read_text()
+    assert "resumed after step" in (broken / "log").read_text()
+    assert contents(broken / "student") == contents(whole / "student")
