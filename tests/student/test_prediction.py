@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from student_world import EVERYWHERE, MEDIA, student_settings
+from student_world import MEDIA, student_settings
 from test_training import run
 
 from umui import config
 from umui.artifacts import read_rows, shard_of
-from umui.student import omni
+from umui.student import omni, prediction
 from umui.student.encoding import Encoder
 from umui.student.evidence import Evidence, Premise
 from umui.student.model import Student, expectation
@@ -93,13 +93,19 @@ def test_a_student_of_another_base_is_refused(
         predict(student, other, world, tmp_path / "out", student_settings())
 
 
-def test_answers_in_words_are_read_strictly(base: Path, world: dict[str, Path], tmp_path: Path) -> None:
-    settings = student_settings(read_out="text", steps=60, lora=EVERYWHERE)
-    taught = predict(run(settings, base, world, tmp_path), base, world, tmp_path / "taught", settings)
-    assert {row["status"] for row in taught} == {"ok", "no_evidence"}
-    assert all(row["probability"] == round(row["probability"], 2) for row in taught if row["status"] == "ok")
-    untaught_settings = student_settings(read_out="text", steps=1, learning_rate=1e-9)
-    untaught = run(untaught_settings, base, world, tmp_path / "untaught")
-    rows = predict(untaught, base, world, tmp_path / "rows", untaught_settings)
-    assert {row["status"] for row in rows} == {"unparsed", "no_evidence"}
-    assert all(row["probability"] is None for row in rows)
+def test_answers_in_words_are_read_strictly(
+    base: Path, world: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = student_settings(read_out="text", steps=1)
+    student = run(settings, base, world, tmp_path)
+    tokenizer = omni.load(base, torch.float32).processor.tokenizer
+    said = ["<answer>0.65</answer>", "<answer>1.65</answer>", "surely", ""]
+    answers = [tokenizer(text)["input_ids"] for text in said]
+    monkeypatch.setattr(prediction, "greedy", lambda thinker, premises, *rest: answers * len(premises))
+    rows = predict(student, base, world, tmp_path / "rows", settings)
+    answered = [row for row in rows if row["status"] != "no_evidence"]
+    wanted = {"0": ("ok", 0.65), "1": ("unparsed", None), "2": ("unparsed", None), "3": ("unparsed", None)}
+    assert {row["item_id"][-1]: (row["status"], row["probability"]) for row in answered} == wanted
+    monkeypatch.undo()
+    untaught = predict(student, base, world, tmp_path / "untaught", settings)
+    assert {row["status"] for row in untaught} == {"unparsed", "no_evidence"}

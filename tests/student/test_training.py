@@ -158,3 +158,15 @@ def test_two_ranks_die_with_their_shell_and_resume_exactly(base: Path, world: di
     assert uninterrupted.wait() == 0, (whole / "log").read_text()
     assert "resumed after step" in (broken / "log").read_text()
     assert contents(broken / "student") == contents(whole / "student")
+
+
+@pytest.mark.parametrize(("stage", "dtype"), [(1, "float32"), (1, "bfloat16"), (2, "bfloat16")])
+def test_zero_stages_and_precisions(
+    stage: int, dtype: str, base: Path, world: dict[str, Path], tmp_path: Path, uninterrupted: Path
+) -> None:
+    settings = student_settings(zero_stage=stage, dtype=dtype, accumulation=2, premises_per_batch=1)
+    log = read_rows(run(settings, base, world, tmp_path) / "training_log.parquet", TRAINING_LOG)
+    wanted = read_rows(uninterrupted / "training_log.parquet", TRAINING_LOG)
+    tolerance = 0.05 if dtype == "bfloat16" else 1e-4
+    assert [row["loss"] for row in log[:2]] == pytest.approx([row["loss"] for row in wanted[:2]], rel=tolerance)
+    assert [row["gradient_norm"] for row in log[:2]] == pytest.approx([r["gradient_norm"] for r in wanted[:2]], rel=0.2)

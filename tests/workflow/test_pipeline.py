@@ -113,8 +113,8 @@ def finished(damaged: Clone) -> Clone:
     damaged.run_and_kill(lambda: len(journalled(damaged)) >= 40, "umui.cli ask --judge tiny-teacher")
     damaged.votes_before = len(journalled(damaged))  # type: ignore[attr-defined]
     checkpoints = damaged.path / "results/checkpoints/clue-d"
-    damaged.run_and_kill(lambda: any(checkpoints.rglob("*.safetensors")) or any(checkpoints.rglob("*.pt")),
-                         "train-student clue-d")  # fmt: skip
+    damaged.run_and_kill(lambda: any(checkpoints.rglob("complete.json")),
+                         "train-student results/checkpoints/clue-d")  # fmt: skip
     result = damaged.snakemake(*TARGETS)
     assert result.returncode == 0, result.stdout + result.stderr
     return damaged

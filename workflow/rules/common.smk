@@ -44,7 +44,6 @@ wildcard_constraints:
     judge="|".join(CONFIG.judges) or "none",
     label="|".join(CONFIG.labels) or "none",
     student="|".join(CONFIG.students) or "none",
-    view="full|frames|sound",
     control="constant|hypothesis-only",
 
 

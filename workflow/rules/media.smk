@@ -24,6 +24,7 @@ rule extract_evidence:
         shards=CONFIG.shards,
         shard="{shard}",
         code=code("media.extraction"),
+    threads: 2
     shell:
         """
         python -m umui.cli extract-evidence --settings {params.settings:q} --items {input.item_tables} \

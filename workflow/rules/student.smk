@@ -3,7 +3,7 @@
 Reads:     items, evidence, labels, base models
 Writes:    results/students/{student}/, results/predictions/students/{student}/{view}/{shard}.parquet
 Keeps:     results/checkpoints/{student}/: a killed training goes on from its last checkpoint
-Wildcards: student; view: full, or audiovisual premises with frames or sound only; shard
+Wildcards: student; shard.  Views: full, or audiovisual premises with frames or sound only
 """
 
 
@@ -52,11 +52,13 @@ rule predict:
         student="results/students/{student}",
         environment=environment_of("student"),
     output:
-        predictions="results/predictions/students/{student}/{view}/{shard}.parquet",
+        full="results/predictions/students/{student}/full/{shard}.parquet",
+        frames="results/predictions/students/{student}/frames/{shard}.parquet",
+        sound="results/predictions/students/{student}/sound/{shard}.parquet",
     log:
-        "results/logs/predict/{student}/{view}/{shard}.log",
+        "results/logs/predict/{student}/{shard}.log",
     benchmark:
-        "results/benchmarks/predict/{student}/{view}/{shard}.tsv"
+        "results/benchmarks/predict/{student}/{shard}.tsv"
     conda:
         "../../envs/student.yaml"
     resources:
@@ -66,16 +68,18 @@ rule predict:
         settings=lambda wildcards: CONFIG.students[wildcards.student].as_json(),
         media=lambda _: CONFIG.media.as_json(),
         base=lambda wildcards: model_arguments(CONFIG.students[wildcards.student].base),
-        name=lambda wildcards: student_title(wildcards.student, wildcards.view),
+        name=lambda wildcards: student_title(wildcards.student, "full"),
+        frames_only=lambda wildcards: student_title(wildcards.student, "frames"),
+        sound_only=lambda wildcards: student_title(wildcards.student, "sound"),
         splits=CONFIG.evaluation.splits,
-        view="{view}",
         shard="{shard}",
         shards=CONFIG.shards,
         code=code("student.prediction"),
     shell:
         """
         {params.python} -m umui.cli predict --settings {params.settings:q} --media-settings {params.media:q} \
-            --base {params.base} --student {input.student} --name {params.name:q} --view {params.view} \
+            --base {params.base} --student {input.student} --view full {params.name:q} {output.full} \
+            --view frames {params.frames_only:q} {output.frames} --view sound {params.sound_only:q} {output.sound} \
             --splits {params.splits} --items {input.item_tables} --shard {params.shard} --shards {params.shards} \
-            --evidence {input.evidence} --predictions {output.predictions} --workers {threads} 2>{log}
+            --evidence {input.evidence} --workers {threads} 2>{log}
         """

@@ -96,13 +96,13 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("--base", required=True, help="the base model's directory or hub name")
     stage.add_argument("--revision", default=None, help="commit of a hub model")
     stage.add_argument("--student", type=Path, required=True, help="the student's directory")
-    stage.add_argument("--name", required=True, help="the model's name in the table")
-    stage.add_argument("--view", choices=["full", "frames", "sound"], default="full",
-                       help="frames or sound: of audiovisual premises only, with the other stream withheld")  # fmt: skip
+    stage.add_argument("--view", dest="views", action="append", nargs=3, required=True,
+                       metavar=("VIEW", "NAME", "FILE"),
+                       help="full, or frames or sound: of audiovisual premises only, with the other stream withheld; "
+                            "the model's name in the table; the predictions table, written; repeated")  # fmt: skip
     stage.add_argument("--splits", nargs="+", required=True, help="which splits to predict")
     _items_and_shard(stage)
     stage.add_argument("--evidence", type=Path, required=True, help="evidence table of the shard")
-    stage.add_argument("--predictions", type=Path, required=True, help="predictions table, written")
     _workers(stage)
 
     stage = _stage(stages, "control", _control, "Predict with a control, which never sees the premise, or the oracle.")
@@ -270,10 +270,11 @@ def _train_student(**arguments: Any) -> None:
     train(**arguments)
 
 
-def _predict(**arguments: Any) -> None:
+def _predict(views: list[tuple[Any, str, str]], **arguments: Any) -> None:
     from umui.student.prediction import predict_shard
 
-    predict_shard(**arguments)
+    for view, name, predictions in views:
+        predict_shard(view=view, name=name, predictions=Path(predictions), **arguments)
 
 
 def _control(**arguments: Any) -> None:

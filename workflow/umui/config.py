@@ -264,7 +264,7 @@ class Training(Settings):
     weight_decay: Annotated[float, Field(ge=0)]
     gradient_clip: Positive
     dtype: Literal["float32", "bfloat16"]
-    zero_stage: Literal[0, 1, 2]
+    zero_stage: Literal[1, 2]
     checkpoint_every: Count = Field(description="optimizer steps between checkpoints")
     ranks: Count = Field(description="processes, each with a GPU where there are GPUs")
     seed: int

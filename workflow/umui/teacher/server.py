@@ -25,6 +25,7 @@ SUPERVISOR = Path(__file__).with_name("supervisor.py")
 STOP_TIMEOUT_S = 15.0
 PROGRESS_EVERY_S = 10.0
 TAIL_LINES = 10
+PROMPTS_A_STEP = 4  # on a CPU: the longest prompts that are read at a time; of shorter ones more
 # vLLM truncates a frame pair's position in time, 25 x 2 / rate in single precision: at 6.25 frames a second 7.9999998
 # becomes 7, where transformers gets 8.  A rate that is lower by a millionth gives both the same.
 RATE_SHORTFALL = 1e-6
@@ -90,7 +91,8 @@ def flags(settings: config.Server, media: config.Media, modalities: Iterable[Mod
     Frames come resized and at the evidence's frame rate.  Left alone, vLLM would keep the first 32 frames of a list,
     take them as one a second, and enlarge small ones; so the rate is stated and no limit binds.  The limit of pixels
     holds for a frame in some model families and for all frames of a video in others; a video beyond
-    `max_model_len` tokens, each of at most 2 frames x 32 x 32 pixels, cannot be asked about anyway.
+    `max_model_len` tokens, each of at most 2 frames x 32 x 32 pixels, cannot be asked about anyway.  Sound would be cut
+    in silence at the length that the model's processor is made for.
     The model's own generation settings, such as a top-k, are left out: only the configured sampling counts.
     """
     seen = any(wants_frames(modality) for modality in modalities)
@@ -117,8 +119,11 @@ def flags(settings: config.Server, media: config.Media, modalities: Iterable[Mod
         for flag, value in arguments.items()
         for part in (flag, json.dumps(value) if isinstance(value, dict) else str(value))
     ]
-    eager = ["--enforce-eager"] if _on_cpu(settings) else []
-    return [*line, *eager, "--disable-uvicorn-access-log", *settings.arguments]
+    if _on_cpu(settings):
+        # A prompt must not be split over steps: vLLM then rewinds the seeded generator, which a CPU's cannot, and dies.
+        budget = str(PROMPTS_A_STEP * settings.max_model_len)
+        line += ["--enforce-eager", "--no-enable-chunked-prefill", "--max-num-batched-tokens", budget]
+    return [*line, "--disable-uvicorn-access-log", *settings.arguments]
 
 
 def _command(name: str, model: str, revision: str | None) -> list[str]:
