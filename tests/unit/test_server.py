@@ -61,6 +61,15 @@ def test_frames_get_whole_positions_in_time(rate_hz: float) -> None:
     assert [int(pair * seconds * 25) for pair in range(400)] == [round(pair * 50 / rate_hz) for pair in range(400)]
 
 
+def test_a_cpu_server_never_splits_a_prompt_since_that_kills_it() -> None:
+    line = flags(SETTINGS, MEDIA, ["text"])
+    assert "--no-enable-chunked-prefill" in line
+    assert int(line[line.index("--max-num-batched-tokens") + 1]) >= SETTINGS.max_model_len
+    assert "--no-enable-chunked-prefill" not in flags(
+        SETTINGS.model_copy(update={"kv_cache_gib": None}), MEDIA, ["text"]
+    )
+
+
 def test_a_server_is_told_its_key_apart_and_is_gone_after_the_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
