@@ -170,7 +170,7 @@ def test_an_undisturbed_run_gives_the_same_bytes(finished: Clone, tmp_path: Path
     paths = ["results/votes/tiny-teacher/0.parquet", "results/students/clue-d/training_log.parquet",
              "results/students/clue-d/adapter_model.safetensors"]  # fmt: skip
     before = {path: (finished.path / path).read_bytes() for path in paths}
-    for kept in ("journals/tiny-teacher", "votes/tiny-teacher", "checkpoints/clue-d", "students/clue-d"):
+    for kept in ("journals/tiny-teacher/0", "votes/tiny-teacher/0.parquet", "checkpoints/clue-d", "students/clue-d"):
         shutil.move(finished.path / "results" / kept, tmp_path / kept.replace("/", "-"))
     result = finished.snakemake("results/students/clue-d", "results/votes/tiny-teacher/0.parquet")
     assert result.returncode == 0, result.stdout + result.stderr

@@ -1,7 +1,8 @@
 """Helpers of the rules: the checked configuration, environments, and the names of files.  No rules.
 
 What changes a result is among a rule's parameters: the settings that it uses, as JSON, and `code`, the digest of the
-stage's own modules.  Snakemake sees neither config read in a shell line nor imported modules.
+stage's own modules.  Snakemake sees neither config read in a shell line nor imported modules.  What a long stage says
+of its progress goes to its log and, with the rule's name before it, to the terminal.
 """
 
 import os

@@ -23,5 +23,6 @@ rule build_urn:
     shell:
         """
         python -m umui.cli build-urn --settings {params.settings:q} --media-directory {output.media} \
-            --items {output.item_tables} --lessons {output.lessons} --workers {threads} 2>{log}
+            --items {output.item_tables} --lessons {output.lessons} --workers {threads} \
+            2> >(tee {log} | sed -u "s/^/{rule}: /" >&2)
         """

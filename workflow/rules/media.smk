@@ -19,15 +19,15 @@ rule extract_evidence:
         "results/benchmarks/extract_evidence/{shard}.tsv"
     conda:
         "../../envs/core.yaml"
+    threads: 2
     params:
         settings=lambda _: CONFIG.media.as_json(),
         shards=CONFIG.shards,
         shard="{shard}",
         code=code("media.extraction"),
-    threads: 2
     shell:
         """
         python -m umui.cli extract-evidence --settings {params.settings:q} --items {input.item_tables} \
             --shard {params.shard} --shards {params.shards} --media {output.media} --evidence {output.evidence} \
-            --workers {threads} 2>{log}
+            --workers {threads} 2> >(tee {log} | sed -u "s/^/{rule} {params.shard}: /" >&2)
         """

@@ -26,11 +26,13 @@ rule make_model:
         python=python_of("student"),
         settings=lambda wildcards: CONFIG.models[wildcards.model].tiny.as_json(),
         media=lambda _: CONFIG.media.as_json(),
+        name="{model}",
         prompt=lambda wildcards: prompt_of_model(wildcards.model),
         code=code("student.tiny"),
     shell:
         """
         {params.python} -m umui.cli make-model --settings {params.settings:q} --prompt {params.prompt} \
             --media-settings {params.media:q} --items {input.item_tables} --lessons {input.lessons} \
-            --evidence {input.evidence} --output {output.model} --workers {threads} 2>{log}
+            --evidence {input.evidence} --output {output.model} --workers {threads} \
+            2> >(tee {log} | sed -u "s/^/{rule} {params.name}: /" >&2)
         """

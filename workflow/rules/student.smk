@@ -31,6 +31,7 @@ rule train_student:
         base=lambda wildcards: model_arguments(CONFIG.students[wildcards.student].base),
         labels=lambda wildcards: label_arguments(wildcards.student),
         ranks=lambda wildcards: CONFIG.students[wildcards.student].training.ranks,
+        name="{student}",
         checkpoints="results/checkpoints/{student}",
         code=code("student.training"),
     shell:
@@ -40,7 +41,8 @@ rule train_student:
             --module umui.cli train-student --settings {params.settings:q} \
             --media-settings {params.media:q} --base {params.base} --items {input.item_tables} \
             --evidence {input.evidence} {params.labels} --checkpoints {params.checkpoints} \
-            --output {output.student} --workers {threads} >{log} 2>&1
+            --output {output.student} --workers {threads} \
+            > >(tee {log} | grep --line-buffered "^steps" | sed -u "s/^/{rule} {params.name}: /" >&2) 2>&1
         """
 
 

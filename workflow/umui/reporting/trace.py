@@ -42,7 +42,8 @@ def lines_of(item_id: str, results: Path) -> Iterator[str]:
 def _media_lines(media_id: str, results: Path) -> Iterator[str]:
     for file, row in _rows(results / "media", MEDIA, "media_id", media_id):
         yield f"media       {row['media_path']}, sha256 {media_id[:12]}…  ({file})"
-        yield f"  status {row['status']}" + (f": {row['reason']}" if row["reason"] else "")
+        streams = [name for name, there in (("pictures", row["has_video"]), ("sound", row["has_audio"])) if there]
+        yield f"  status {row['status']}" + (f": {row['reason']}" if row["reason"] else "") + f"; {', '.join(streams)}"
     columns = ["media_id", "frame_time_s", "settings_digest", "evidence_digest"]
     for file, row in _rows(results / "evidence", EVIDENCE, "media_id", media_id, columns):
         yield f"evidence    {row['evidence_digest'][:12]}…, {len(row['frame_time_s'])} frames  ({file})"
