@@ -13,7 +13,7 @@ import pytest
 from student_world import EVERYWHERE, MEDIA, student_settings
 
 from umui import config
-from umui.artifacts import read_rows
+from umui.artifacts import PACKAGE, read_rows
 from umui.student.checkpoints import Checkpoints
 from umui.student.training import train
 from umui.tables import TRAINING_LOG
@@ -109,7 +109,7 @@ def test_answers_in_words_train(base: Path, world: dict[str, Path], tmp_path: Pa
 
 def launch(settings: config.Student, base: Path, world: dict[str, Path], directory: Path) -> subprocess.Popen[bytes]:
     """Start two ranks through the DeepSpeed launcher, under a shell as a rule would."""
-    environment = os.environ | {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PACKAGE.parent)}
     stage = [
         "--settings", settings.as_json(), "--media-settings", MEDIA.as_json(), "--base", str(base),
         "--items", str(world["items"]), "--evidence", str(world["evidence"]), "--labels", "world", str(world["labels"]),
