@@ -29,7 +29,8 @@ Rows = list[dict[str, Any]]
 def small(**changes: Any) -> config.Urn:
     """The default urn world with few premises."""
     section = yaml.safe_load((ROOT / "config.yaml").read_text())["datasets"]["urn"]
-    return config.Urn.model_validate(section | {"premises": {"train": 3, "validation": 1, "test": 3}} | changes)
+    small = {"premises": {"train": 3, "validation": 1, "test": 3}, "hypotheses_train": 4}
+    return config.Urn.model_validate(section | small | changes)
 
 
 def built(settings: config.Urn, directory: Path, workers: int = 2) -> tuple[Rows, Rows]:
