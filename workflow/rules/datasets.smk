@@ -24,5 +24,5 @@ rule build_urn:
         """
         python -m umui.cli build-urn --settings {params.settings:q} --media-directory {output.media} \
             --items {output.item_tables} --lessons {output.lessons} --workers {threads} \
-            2> >(tee {log} | sed -u "s/^/{rule}: /" >&2)
+            2> >(tee {log} | sed -u "s/^/build_urn: /" >&2)
         """

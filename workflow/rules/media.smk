@@ -29,5 +29,5 @@ rule extract_evidence:
         """
         python -m umui.cli extract-evidence --settings {params.settings:q} --items {input.item_tables} \
             --shard {params.shard} --shards {params.shards} --media {output.media} --evidence {output.evidence} \
-            --workers {threads} 2> >(tee {log} | sed -u "s/^/{rule} {params.shard}: /" >&2)
+            --workers {threads} 2> >(tee {log} | sed -u "s/^/extract_evidence {params.shard}: /" >&2)
         """

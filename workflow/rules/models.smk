@@ -34,5 +34,5 @@ rule make_model:
         {params.python} -m umui.cli make-model --settings {params.settings:q} --prompt {params.prompt} \
             --media-settings {params.media:q} --items {input.item_tables} --lessons {input.lessons} \
             --evidence {input.evidence} --output {output.model} --workers {threads} \
-            2> >(tee {log} | sed -u "s/^/{rule} {params.name}: /" >&2)
+            2> >(tee {log} | sed -u "s/^/make_model {params.name}: /" >&2)
         """

@@ -43,7 +43,7 @@ rule ask:
             --model {params.model} --media-settings {params.media:q} --items {input.item_tables} \
             --shard {params.shard} --shards {params.shards} --evidence {input.evidence} --journal {params.journal} \
             --votes {output.votes} --timings {output.timings} --server-log {log.server} --workers {threads} \
-            2> >(tee {log.asking} | sed -u "s/^/{rule} {params.judge} {params.shard}: /" >&2)
+            2> >(tee {log.asking} | sed -u "s/^/ask {params.judge} {params.shard}: /" >&2)
         """
 
 
