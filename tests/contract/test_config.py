@@ -41,6 +41,8 @@ def test_the_schema_is_in_step_with_the_model() -> None:
         ("models.tiny-base.path", "somewhere", ["models.tiny-base", "path", "tiny"]),
         ("models.Bad/Name", {"family": "qwen3", "path": "x"}, ["Bad/Name"]),
         ("datasets.urn", None, ["datasets"]),
+        ("datasets.urn.kind", "um", ["datasets.urn", "um", "manifest"]),
+        ("datasets.urn.drawsmin", 1, ["datasets.urn.drawsmin", "'draws_min'"]),
     ],
 )
 def test_a_fault_is_named(raw: dict[str, Any], path: str, value: Any, expected: list[str]) -> None:

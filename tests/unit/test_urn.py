@@ -35,7 +35,7 @@ def small(**changes: Any) -> config.Urn:
 
 def built(settings: config.Urn, directory: Path, workers: int = 2) -> tuple[Rows, Rows]:
     items, lessons = directory / "items.parquet", directory / "lessons.parquet"
-    urn.build(settings, directory / "media", items, lessons, workers)
+    urn.build(settings, "urn", directory / "media", items, lessons, workers)
     return artifacts.read_rows(items, ITEMS), artifacts.read_rows(lessons, LESSONS)
 
 
@@ -87,7 +87,7 @@ def test_labels_of_imagined_premises_are_unbiased() -> None:
     settings = small(prior_red=2.5, prior_blue=0.7)
     reserved = held_out(2, 6, 0.25, seed=0)
     for split in urn.SPLITS:
-        premises = [urn.imagine(settings, reserved, split, "audio", index) for index in range(1500)]
+        premises = [urn.imagine(settings, "urn", reserved, split, "audio", index) for index in range(1500)]
         labels = [[hypothesis.came_true(p.draws, p.outcome) for hypothesis in HYPOTHESES] for p in premises]
         exact = np.array([premise.probabilities for premise in premises])
         error = 4.5 * np.sqrt((exact * (1 - exact)).sum(axis=0)) / len(premises)
@@ -96,15 +96,15 @@ def test_labels_of_imagined_premises_are_unbiased() -> None:
 
 def test_held_out_sequences_leave_every_count_trained() -> None:
     reserved = held_out(2, 6, 0.25, seed=0)
-    assert len(reserved) == 29
+    assert len(reserved) == 27
     for length in range(2, 7):
         for reds in range(length + 1):
             out = sum(len(draws) == length and sum(draws) == reds for draws in reserved)
             members = math.comb(length, reds)
-            assert out == (round(members / 4) if members >= 3 else 0)
+            assert out == (round(members / 4) if members >= 4 else 0)
     assert held_out(2, 5, 0.25, seed=0) == {draws for draws in reserved if len(draws) < 6}
     assert held_out(2, 6, 0.25, seed=1) != reserved
-    assert len(held_out(3, 3, 1.0, seed=0)) == 4  # two of RRB, RBR, BRR and two of BBR, BRB, RBB
+    assert len(held_out(4, 4, 1.0, seed=0)) == 3 + 5 + 3  # of the classes of 4, 6 and 4, all but one each
 
 
 @pytest.mark.parametrize(("draws_max", "share"), [(2, 0.5), (6, 0.0)])

@@ -32,11 +32,16 @@ WITH_CONDA = "conda" in {
     str(method.value) for method in workflow.deployment_settings.deployment_method
 }
 SHARDS = range(CONFIG.shards)
-DATASETS = list(CONFIG.datasets.used())
+DATASETS = list(CONFIG.datasets)
+URNS = [name for name, dataset in CONFIG.datasets.items() if dataset.kind == "urn"]
 TINY_MODELS = [name for name, model in CONFIG.models.items() if model.tiny]
 ITEMS = expand("results/items/{dataset}/items.parquet", dataset=DATASETS)
-LESSONS = ["results/items/urn/lessons.parquet"] if "urn" in DATASETS else []
-MEDIA_FILES = ["results/items/urn/media"] if "urn" in DATASETS else []
+LESSONS = expand("results/items/{dataset}/lessons.parquet", dataset=URNS)
+MEDIA_FILES = expand("results/items/{dataset}/media", dataset=URNS)
+LEFT_OUT = expand(
+    "results/items/{dataset}/left_out.parquet",
+    dataset=[name for name in DATASETS if name not in URNS],
+)
 
 
 wildcard_constraints:
@@ -166,7 +171,7 @@ def table_entries():
         entries[f"controls/{control}"] = dict(
             title=control, role="control", size=[], files=files
         )
-    if "urn" in DATASETS:
+    if URNS:
         files = ["results/predictions/controls/oracle.parquet"]
         entries["controls/oracle"] = dict(
             title="oracle", role="oracle", size=[], files=files

@@ -1,28 +1,60 @@
 """Turn data sets into items: premise-hypothesis pairs with their labels.
 
-Reads:     the configuration's datasets
-Writes:    results/items/{dataset}/items.parquet, and for the urn world its media files and lessons
+Reads:     the configuration's datasets, and the files that they name
+Writes:    results/items/{dataset}/items.parquet; for an urn world its media files and lessons, for other data sets
+           left_out.parquet, the rows that became no item
+Wildcards: dataset
 """
 
 
 rule build_urn:
     output:
-        item_tables="results/items/urn/items.parquet",
-        lessons="results/items/urn/lessons.parquet",
-        media=directory("results/items/urn/media"),
+        item_tables="results/items/{dataset}/items.parquet",
+        lessons="results/items/{dataset}/lessons.parquet",
+        media=directory("results/items/{dataset}/media"),
     log:
-        "results/logs/build_urn.log",
+        "results/logs/build_urn/{dataset}.log",
     benchmark:
-        "results/benchmarks/build_urn.tsv"
+        "results/benchmarks/build_urn/{dataset}.tsv"
+    wildcard_constraints:
+        dataset="|".join(URNS) or "none",
     conda:
         "../../envs/core.yaml"
     threads: 2
     params:
-        settings=lambda _: CONFIG.datasets.urn.as_json(),
+        settings=lambda wildcards: CONFIG.datasets[wildcards.dataset].as_json(),
+        dataset="{dataset}",
         code=code("datasets.urn"),
     shell:
         """
-        python -m umui.cli build-urn --settings {params.settings:q} --media-directory {output.media} \
-            --items {output.item_tables} --lessons {output.lessons} --workers {threads} \
-            2> >(tee {log} | sed -u "s/^/build_urn: /" >&2)
+        python -m umui.cli build-urn --settings {params.settings:q} --dataset {params.dataset} \
+            --media-directory {output.media} --items {output.item_tables} --lessons {output.lessons} --workers {threads} \
+            2> >(tee {log} | sed -u "s/^/build_urn {params.dataset}: /" >&2)
+        """
+
+
+rule import_items:
+    input:
+        files=lambda wildcards: CONFIG.datasets[wildcards.dataset].files,
+    output:
+        item_tables="results/items/{dataset}/items.parquet",
+        left_out="results/items/{dataset}/left_out.parquet",
+    log:
+        "results/logs/import_items/{dataset}.log",
+    benchmark:
+        "results/benchmarks/import_items/{dataset}.tsv"
+    conda:
+        "../../envs/core.yaml"
+    threads: 2
+    params:
+        settings=lambda wildcards: CONFIG.datasets[wildcards.dataset].as_json(),
+        dataset="{dataset}",
+        code=lambda wildcards: code(
+            f"datasets.{CONFIG.datasets[wildcards.dataset].kind}"
+        ),
+    shell:
+        """
+        python -m umui.cli import-items --settings {params.settings:q} --dataset {params.dataset} \
+            --items {output.item_tables} --left-out {output.left_out} --workers {threads} \
+            2> >(tee {log} | sed -u "s/^/import_items {params.dataset}: /" >&2)
         """

@@ -4,6 +4,7 @@ The workflow's rules call it; each stage imports its libraries only when it is a
 """
 
 import argparse
+import importlib
 import json
 import sys
 from collections.abc import Callable
@@ -36,9 +37,18 @@ def _parser() -> argparse.ArgumentParser:
 
     stage = _stage(stages, "build-urn", _build_urn, "Write the urn world: items, lessons and media files.")
     _settings(stage, config.Urn)
+    stage.add_argument("--dataset", required=True, help="its name in the configuration")
     stage.add_argument("--media-directory", type=Path, required=True, help="where the mp4 and wav files go")
     stage.add_argument("--items", type=Path, required=True, help="items table, written")
     stage.add_argument("--lessons", type=Path, required=True, help="lessons table, written")
+    _workers(stage)
+
+    stage = _stage(stages, "import-items", _import_items, "Turn a data set's own files into items.")
+    stage.add_argument("--settings", type=config.dataset_from_json, required=True, metavar="JSON",
+                       help="an entry of the configuration's datasets as JSON; its `kind` says how the files are read")  # fmt: skip
+    stage.add_argument("--dataset", required=True, help="its name in the configuration")
+    stage.add_argument("--items", type=Path, required=True, help="items table, written")
+    stage.add_argument("--left-out", type=Path, required=True, help="table of the rows that became no item, written")
     _workers(stage)
 
     stage = _stage(stages, "extract-evidence", _extract_evidence, "Probe one shard's media; extract frames and sound.")
@@ -238,6 +248,13 @@ def _build_urn(**arguments: Any) -> None:
     from umui.datasets.urn import build
 
     build(**arguments)
+
+
+def _import_items(settings: Any, **arguments: Any) -> None:
+    from umui.datasets.importing import write_items
+
+    adapter = importlib.import_module(f"umui.datasets.{settings.kind}")
+    write_items(adapter.pairs(settings), **arguments)
 
 
 def _extract_evidence(**arguments: Any) -> None:

@@ -11,7 +11,16 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from umui.tables import MODALITIES, Modality
 
@@ -72,6 +81,7 @@ class Premises(Settings):
 class Urn(Settings):
     """The urn world; its mathematics are in docs/urn.md."""
 
+    kind: Literal["urn"]
     prior_red: Positive = Field(description="a of the Beta(a, b) prior on the share of red balls")
     prior_blue: Positive = Field(description="b of the Beta(a, b) prior on the share of red balls")
     draws_min: Count = Field(description="fewest draws that a premise shows")
@@ -100,14 +110,24 @@ class Urn(Settings):
         return self
 
 
-class Datasets(Settings):
-    """The data sets; a missing one is not used."""
+class Manifest(Settings):
+    """Pairs from one CSV, JSONL or Parquet file of the user's own; data/README.md has its columns."""
 
-    urn: Urn | None = None
+    kind: Literal["manifest"]
+    file: str = Field(description="path of the manifest; media paths in it are relative to its directory")
 
-    def used(self) -> dict[str, Settings]:
-        """Return the sections of the data sets that are used, by name."""
-        return {name: getattr(self, name) for name in type(self).model_fields if getattr(self, name) is not None}
+    @property
+    def files(self) -> list[str]:
+        """The files that the items are made of, media apart."""
+        return [self.file]
+
+
+Dataset = Annotated[Urn | Manifest, Field(discriminator="kind")]
+
+
+def dataset_from_json(text: str) -> Any:
+    """Read an entry of the configuration's datasets, of any kind."""
+    return TypeAdapter(Dataset).validate_json(text)
 
 
 class Media(Settings):
@@ -315,7 +335,7 @@ class Config(Settings):
 
     shards: Annotated[int, Field(ge=1, le=4096)] = Field(description="pieces of the work on media, votes, predictions")
     environments: Environments
-    datasets: Datasets
+    datasets: Named[Dataset]
     media: Media
     models: Named[Model]
     teachers: Named[Judge]
@@ -326,7 +346,7 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _references(self) -> Self:
-        datasets = self.datasets.used()
+        datasets = self.datasets
         if not datasets:
             raise ValueError("datasets: give at least one")
         shared = self.teachers.keys() & self.baselines.keys()
@@ -387,7 +407,8 @@ def load(config: Mapping[str, Any]) -> Config:
 
 def _explain(fault: Any, config: Mapping[str, Any]) -> str:
     path = [str(part) for part in fault["loc"]]
-    where = ".".join(path) or "config"
+    of_kind = path[:1] == ["datasets"] and len(path) > 2  # such a path names the kind, which is no key, after the name
+    where = ".".join(path[:2] + path[3:] if of_kind else path) or "config"
     if fault["type"] == "extra_forbidden":
         close = difflib.get_close_matches(path[-1], _fields_at(path[:-1]), n=1)
         return f"{where}: unknown key" + (f"; did you mean {close[0]!r}?" if close else "; remove it")
@@ -404,6 +425,9 @@ def _fields_at(path: list[str]) -> list[str]:
     schema = Config.model_json_schema()
     node: dict[str, Any] = schema
     for part in path:
+        if "discriminator" in node:  # the part is a kind
+            node = schema["$defs"][node["discriminator"]["mapping"][part].rsplit("/", 1)[1]]
+            continue
         node = node.get("properties", {}).get(part) or node.get("additionalProperties") or {}
         options = [node, *node.get("anyOf", [])]
         reference = next((option["$ref"] for option in options if "$ref" in option), None)

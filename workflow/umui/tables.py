@@ -55,6 +55,16 @@ ITEMS = _table(
     ("probability", _FLOAT, "or null; the exact or the annotators' probability of the hypothesis"),
     ("annotations", pa.list_(_FLOAT), "or null; single annotators' probabilities"),
 )
+LEFT_OUT = _table(
+    "left_out",
+    ("source", "row", "column"),
+    ("source", _STRING, "the file"),
+    ("row", _INT, "its row, from 1; a header is row 1"),
+    ("column", _STRING, "what the fault is in, or empty for the whole row"),
+    ("value", _STRING, "as it stands there, cut to 200 characters"),
+    ("status", _STRING, "malformed (with the reason), duplicate or unused"),
+    ("reason", _STRING, "what is wrong and what would be right"),
+)
 LESSONS = _table(
     "lessons",
     ("premise_id", "lesson"),
@@ -167,6 +177,6 @@ TRAINING_LOG = _table(
 TABLES = {
     table.name: table
     for table in (
-        ITEMS, LESSONS, MEDIA, EVIDENCE, VOTES, TIMINGS, LABELS, PREDICTIONS, METRICS, TRAINING_LOG,
+        ITEMS, LEFT_OUT, LESSONS, MEDIA, EVIDENCE, VOTES, TIMINGS, LABELS, PREDICTIONS, METRICS, TRAINING_LOG,
     )
 }  # fmt: skip

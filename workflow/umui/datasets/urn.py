@@ -25,7 +25,6 @@ from umui.progress import reported
 from umui.tables import ITEMS, LESSONS, MODALITIES, Modality, Split
 
 SPLITS: tuple[Split, ...] = get_args(Split)
-DATASET = "urn"
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class Premise:
     `annotations` are by hypothesis, then by annotator.  `asked` are the numbers of the hypotheses that become items.
     """
 
+    dataset: str
     split: Split
     modality: Modality
     index: int
@@ -51,7 +51,7 @@ class Premise:
     @property
     def premise_id(self) -> str:
         """The premise's identity, such as urn/test/video/0012."""
-        return f"{DATASET}/{self.split}/{self.modality}/{self.index:04d}"
+        return f"{self.dataset}/{self.split}/{self.modality}/{self.index:04d}"
 
     @property
     def file_name(self) -> str:
@@ -59,7 +59,7 @@ class Premise:
         return self.premise_id.replace("/", "-") + (".wav" if self.modality == "audio" else ".mp4")
 
 
-def build(settings: config.Urn, media_directory: Path, items: Path, lessons: Path, workers: int) -> None:
+def build(settings: config.Urn, dataset: str, media_directory: Path, items: Path, lessons: Path, workers: int) -> None:
     """Write the items and lessons tables and, into a fresh `media_directory`, the video and sound files.
 
     The same settings give the same bytes, and more premises change none of the others.  `workers` files are written
@@ -67,7 +67,7 @@ def build(settings: config.Urn, media_directory: Path, items: Path, lessons: Pat
     """
     reserved = held_out(settings.draws_min, settings.draws_max, settings.held_out_share, settings.seed)
     premises = [
-        imagine(settings, reserved, split, modality, index)
+        imagine(settings, dataset, reserved, split, modality, index)
         for split in SPLITS
         for modality in MODALITIES
         for index in range(getattr(settings.premises, split))
@@ -77,7 +77,7 @@ def build(settings: config.Urn, media_directory: Path, items: Path, lessons: Pat
         written = pool.map(partial(_write_media, settings, directory), filmed)
         digests = {
             premise.premise_id: digest
-            for premise, digest in zip(filmed, reported(written, len(filmed), "urn: media files"), strict=True)
+            for premise, digest in zip(filmed, reported(written, len(filmed), "media files"), strict=True)
         }
     item_rows = [
         row for premise in premises for row in _items(premise, digests.get(premise.premise_id), media_directory)
@@ -87,7 +87,9 @@ def build(settings: config.Urn, media_directory: Path, items: Path, lessons: Pat
     write_table(lessons, LESSONS, [row for premise in taught for row in _lessons(premise)])
 
 
-def imagine(settings: config.Urn, reserved: frozenset[Draws], split: Split, modality: Modality, index: int) -> Premise:
+def imagine(
+    settings: config.Urn, dataset: str, reserved: frozenset[Draws], split: Split, modality: Modality, index: int
+) -> Premise:
     """Draw one premise from generators of its own; it shows a `reserved` sequence if and only if its split is test."""
     key = [settings.seed, SPLITS.index(split), MODALITIES.index(modality), index]
     world, rendering, people, choice = np.random.default_rng(key).spawn(4)
@@ -107,7 +109,9 @@ def imagine(settings: config.Urn, reserved: frozenset[Draws], split: Split, moda
     count = settings.hypotheses_train if split == "train" else len(HYPOTHESES)
     asked = sorted(int(number) for number in choice.choice(len(HYPOTHESES), count, replace=False))
     text = urn_rendering.words(draws, rendering) if modality == "text" else None
-    return Premise(split, modality, index, draws, seen, heard, outcome, exact, annotations, asked, text, rendering)
+    return Premise(
+        dataset, split, modality, index, draws, seen, heard, outcome, exact, annotations, asked, text, rendering
+    )
 
 
 def _shared_out(length: int, random: np.random.Generator) -> Draws:
@@ -144,9 +148,9 @@ def _items(premise: Premise, media_id: str | None, media_directory: Path) -> Ite
     for number in premise.asked:
         yield {
             "item_id": f"{premise.premise_id}#{number}",
-            "dataset": DATASET,
+            "dataset": premise.dataset,
             "split": premise.split,
-            "event": f"{DATASET}/{letters(premise.draws)}",
+            "event": f"{premise.dataset}/{letters(premise.draws)}",
             "premise_id": premise.premise_id,
             "modality": premise.modality,
             "premise_text": premise.text,

@@ -112,7 +112,7 @@ def held_out(draws_min: int, draws_max: int, share: float, seed: int) -> frozens
     """Return the sequences that no training or validation premise shows, in any modality.
 
     Of the sequences with the same length and the same number of reds, `share` (rounded) are held out, at least one
-    stays, and classes of fewer than three stay whole: every count is trained, only in another order.  Which ones is
+    stays, and classes of fewer than four stay whole: every count is trained, in several other orders.  Which ones is
     decided by a hash of the seed and the sequence, so that a sequence's part does not hang on draws_min or draws_max.
     Raises ValueError when none is left for the test split.
     """
@@ -123,12 +123,12 @@ def held_out(draws_min: int, draws_max: int, share: float, seed: int) -> frozens
                 tuple(place in places for place in range(length))
                 for places in itertools.combinations(range(length), reds)
             ]
-            if len(members) >= 3:
+            if len(members) >= 4:
                 members.sort(key=lambda draws: hashlib.sha256(f"{seed} {letters(draws)}".encode()).digest())
                 chosen.update(members[: min(round(share * len(members)), len(members) - 1)])
     if not chosen:
         raise ValueError(
-            f"datasets.urn.held_out_share: {share:g} of the sequences of {draws_min} to {draws_max} draws leaves none "
+            f"held_out_share: {share:g} of the sequences of {draws_min} to {draws_max} draws leaves none "
             "for the test split; raise it, or draws_max"
         )
     return frozenset(chosen)

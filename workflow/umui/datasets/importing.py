@@ -1,0 +1,131 @@
+"""From a data set's own rows to its items: the part that all adapters share.
+
+An adapter is a module named after the `kind` of its data set, with ``pairs(settings)``: it reads the data set's files
+and yields a `Pair` for each premise and hypothesis, and a `LeftOut` for each row or field that becomes none.
+"""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from umui.artifacts import digest_bytes, digest_file, digest_json, write_table
+from umui.progress import reported
+from umui.tables import ITEMS, LEFT_OUT, Modality, Split
+
+LONGEST_VALUE = 200  # characters of a faulty value that are kept
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A premise and a hypothesis, as row `row` of `source` gives them.
+
+    `event` clusters dependent items (null: those that share the premise's medium or text); `label` and `probability`
+    are null where the data set has none.
+    """
+
+    source: str
+    row: int
+    split: Split
+    modality: Modality
+    premise_text: str | None
+    media_path: str | None
+    hypothesis: str
+    label: bool | None = None
+    probability: float | None = None
+    annotations: list[float] | None = None
+    event: str | None = None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What of a source became no item, and why; the columns are those of the left_out table."""
+
+    source: str
+    row: int
+    column: str
+    value: str
+    status: str
+    reason: str
+
+
+def write_items(found: Iterable[Pair | LeftOut], dataset: str, items: Path, left_out: Path, workers: int) -> None:
+    """Write the items and left_out tables.
+
+    A pair that stands twice becomes one item; the later one is left out as a duplicate.  A medium that does not exist
+    keeps its item, and becomes missing evidence later.  Raises ValueError when there is no item at all.
+    """
+    everything = list(found)
+    pairs = [entry for entry in everything if isinstance(entry, Pair)]
+    unused = [entry for entry in everything if isinstance(entry, LeftOut)]
+    media_ids = _digests({pair.media_path for pair in pairs if pair.media_path is not None}, workers)
+    rows: dict[str, dict[str, Any]] = {}
+    origins: dict[str, Pair] = {}
+    for pair in pairs:
+        row = _item(dataset, pair, None if pair.media_path is None else media_ids[pair.media_path])
+        first = origins.setdefault(row["item_id"], pair)
+        if first is pair:
+            rows[row["item_id"]] = row
+        else:
+            unused.append(_duplicate(pair, first))
+    if not rows:
+        reasons = "; ".join(f"{entry.source}, row {entry.row}: {entry.reason}" for entry in unused[:3])
+        raise ValueError(f"datasets.{dataset}: no row became an item; the first reasons: {reasons or 'no rows'}")
+    write_table(items, ITEMS, list(rows.values()))
+    write_table(left_out, LEFT_OUT, [asdict(entry) | {"value": entry.value[:LONGEST_VALUE]} for entry in unused])
+    print(f"{len(rows)} items of {len({row['premise_id'] for row in rows.values()})} premises, {len(unused)} left out")
+
+
+def _digests(paths: Iterable[str], workers: int) -> dict[str, str]:
+    ordered = sorted(paths)
+    with ThreadPoolExecutor(workers) as pool:
+        return dict(zip(ordered, reported(pool.map(media_id, ordered), len(ordered), "media digests"), strict=True))
+
+
+def media_id(path: str) -> str:
+    """Return the sha256 of a file's bytes, or of its path after ``missing-`` where there is no file."""
+    return digest_file(Path(path)) if Path(path).is_file() else f"missing-{digest_bytes(path.encode())}"
+
+
+def _item(dataset: str, pair: Pair, medium: str | None) -> dict[str, Any]:
+    """Return an item's row; its identity rests on what it says alone, so that other items never change it."""
+    shown = digest_json([pair.premise_text, medium])[:12]
+    premise_id = f"{dataset}/{pair.split}/{pair.modality}/{shown}"
+    return {
+        "item_id": f"{premise_id}#{digest_bytes(pair.hypothesis.encode())[:8]}",
+        "dataset": dataset,
+        "split": pair.split,
+        "event": f"{dataset}/{pair.event if pair.event is not None else shown}",
+        "premise_id": premise_id,
+        "modality": pair.modality,
+        "premise_text": pair.premise_text,
+        "media_id": medium,
+        "media_path": pair.media_path,
+        "hypothesis": pair.hypothesis,
+        "label": pair.label,
+        "probability": pair.probability,
+        "annotations": pair.annotations,
+    }
+
+
+def _duplicate(pair: Pair, first: Pair) -> LeftOut:
+    same = (pair.label, pair.probability) == (first.label, first.probability)
+    reason = f"the premise and hypothesis of {first.source}, row {first.row}" + ("" if same else ", labelled otherwise")
+    return LeftOut(pair.source, pair.row, "", pair.hypothesis, "duplicate", reason)
+
+
+def probability_in(text: str) -> float:
+    """Return a probability that a file says.
+
+    Raises ValueError when it is no number from 0 to 1.
+    """
+    value = float(text)
+    if not 0 <= value <= 1:  # false for nan too
+        raise ValueError(f"{text} is not from 0 to 1")
+    return value
+
+
+def malformed(source: str, row: int, column: str, value: object, remedy: str) -> LeftOut:
+    """Return what says that a field cannot be read."""
+    return LeftOut(source, row, column, str(value), "malformed", remedy)
