@@ -58,6 +58,7 @@ def test_a_fault_is_named(raw: dict[str, Any], path: str, value: Any, expected: 
 
 
 def test_a_family_is_not_asked_about_what_it_cannot_see(raw: dict[str, Any]) -> None:
+    raw["families"]["qwen3_vl"] = ["text", "video"]
     raw["models"]["tiny-teacher"]["family"] = "qwen3_vl"
     with pytest.raises(ConfigError, match=r"teachers\.tiny-teacher\.datasets\.urn.*audio"):
         load(raw)

@@ -22,17 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from umui.tables import MODALITIES, Modality
+from umui.tables import Modality
 
-Family = Literal["qwen2_5_omni", "qwen3_omni", "qwen3_vl", "qwen2_5_vl", "qwen2_audio", "qwen3"]
-MODALITIES_OF_FAMILY: dict[Family, frozenset[Modality]] = {
-    "qwen2_5_omni": frozenset(MODALITIES),
-    "qwen3_omni": frozenset(MODALITIES),
-    "qwen3_vl": frozenset({"text", "video"}),
-    "qwen2_5_vl": frozenset({"text", "video"}),
-    "qwen2_audio": frozenset({"text", "audio"}),
-    "qwen3": frozenset({"text"}),
-}
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -169,7 +160,7 @@ class Tiny(Settings):
 class Model(Settings):
     """A model: made on the spot (`tiny`), or a directory or hub name (`path`) at a commit (`revision`)."""
 
-    family: Family
+    family: str = Field(description="an entry of families, which says what the model may be shown")
     path: str | None = None
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = Field(
         default=None, description="40 hexadecimal digits: a branch such as main may move"
@@ -337,6 +328,7 @@ class Config(Settings):
     environments: Environments
     datasets: Named[Dataset]
     media: Media
+    families: Named[list[Modality]] = Field(description="the modalities that models of each family may be shown")
     models: Named[Model]
     teachers: Named[Judge]
     baselines: Named[Judge]
@@ -352,15 +344,19 @@ class Config(Settings):
         shared = self.teachers.keys() & self.baselines.keys()
         if shared:
             raise ValueError(f"{sorted(shared)}: the names of teachers and baselines must differ")
+        for name, model in self.models.items():
+            _known(model.family, self.families, f"models.{name}.family", "families")
         for kind in ("teachers", "baselines"):
             for name, judge in getattr(self, kind).items():
                 _known(judge.model, self.models, f"{kind}.{name}.model", "models")
                 for dataset, modalities in judge.datasets.items():
                     where = f"{kind}.{name}.datasets.{dataset}"
                     _known(dataset, datasets, where, "datasets")
-                    unseen = set(modalities) - MODALITIES_OF_FAMILY[self.models[judge.model].family]
-                    if unseen:
-                        raise ValueError(f"{where}: a {self.models[judge.model].family} model cannot take {unseen}")
+                    family = self.models[judge.model].family
+                    if unseen := set(modalities) - set(self.families[family]):
+                        raise ValueError(
+                            f"{where}: {', '.join(sorted(unseen))}: not what families.{family} may be shown"
+                        )
         for name, student in self.students.items():
             _known(student.base, self.models, f"students.{name}.base", "models")
             for dataset, source in student.sources.items():
