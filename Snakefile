@@ -8,6 +8,7 @@ configfile: "config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/tables_and_figures.smk"
 include: "workflow/rules/environments.smk"
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/media.smk"
@@ -31,13 +32,14 @@ localrules:
 rule all:
     default_target: True
     input:
-        "results/table3.csv",
-        "results/table3.md",
-        "results/comparisons.csv",
+        expand("results/{table}.csv", table=TABLES),
+        "results/table6.csv",
+        expand("results/figures/{figure}.svg", figure=FIGURES),
+        "results/controls.csv",
+        "results/leakage.csv",
         "results/coverage.md",
-        "results/figures/reliability.svg",
-        "results/figures/training.svg",
         "results/run_config.yaml",
+        STUDENTS_COMPARED,
 
 
 rule media_all:

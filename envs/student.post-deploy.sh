@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
 # Conda's environment is keyed by its yaml and by this file, so the lock's digest stands here: a changed lock rebuilds.
-# sha256 of envs/student.txt: 9b809d5fad04fccfc27ccf0eabde410ac0e077cdd677c6fdb775d0fc4d2209fa
+# sha256 of envs/student.txt: 942ef4c3c6756850662a830e6b0a2384d7c1e4491bd7acbed0f87b2421b856df
 set -euo pipefail
 python workflow/umui/environment.py --here envs/student.txt

@@ -1,4 +1,7 @@
-"""Who may import whom: stages talk through files, and only the student's stages know torch."""
+"""Who may import whom: stages talk through files, and only the student's stages know torch.
+
+Above them lies scoring, which no stage knows (docs/decisions/0006-scoring-lies-above-the-stages.md).
+"""
 
 import ast
 from pathlib import Path
@@ -7,6 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "workflow" / "umui"
 STAGES = {"datasets", "media", "teacher", "student", "evaluation", "reporting"}
+ABOVE = {"umui.scoring", "umui.score_command"}
+ABOVE_FILES = {"scoring.py", "score_command.py", "cli.py"}
 HEAVY = {"torch", "transformers", "peft", "deepspeed", "safetensors", "tokenizers"}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
@@ -29,6 +34,11 @@ def test_a_stage_imports_no_other_stage(path: Path) -> None:
         return
     others = {name.split(".")[1] for name in imported(path) if name.startswith("umui.")} & (STAGES - {home})
     assert not others, f"{path} imports {others}; stages talk through files only"
+
+
+def test_nothing_but_the_command_line_imports_what_lies_above() -> None:
+    users = {path.name for path in MODULES if imported(path) & ABOVE}
+    assert users <= ABOVE_FILES, f"{users - ABOVE_FILES}: a stage that imported it would import other stages"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

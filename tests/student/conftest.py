@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from student_world import HYPOTHESES, MEDIA, TINY, evidence_of, item, label
+from student_world import HYPOTHESES, TINY, base_model, evidence_of, item, label
 
 from umui.artifacts import digest_bytes, write_table
-from umui.student import omni, tiny_architecture
+from umui.student import omni
 from umui.tables import EVIDENCE, ITEMS, LABELS, MODALITIES
 
 
@@ -17,11 +17,7 @@ from umui.tables import EVIDENCE, ITEMS, LABELS, MODALITIES
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a micro model with random weights that tell inputs apart."""
     torch.set_num_threads(1)
-    directory = tmp_path_factory.mktemp("models") / "base"
-    words = [*HYPOTHESES, "Claim: user assistant system the balls were drawn", "<answer>0.65</answer>"]
-    processor = tiny_architecture.processor(TINY, MEDIA, words)
-    omni.save(omni.Omni(tiny_architecture.thinker(TINY, processor.tokenizer), processor), directory)
-    return directory
+    return base_model(TINY, tmp_path_factory.mktemp("models") / "base")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from PIL import Image
 
 from umui import config
 from umui.artifacts import digest_bytes
+from umui.student import omni, tiny_architecture
 from umui.tables import MODALITIES
 
 HYPOTHESES = ("It is red.", "It was blue before, and will be again.", "Two of them differ.", "Nothing happened.")
@@ -23,6 +24,14 @@ TINY = config.Tiny(
 
 
 EVERYWHERE = DEFAULT["students"]["clue-d"]["lora"] | {"dropout": 0.0}  # adapters that learn even on random weights
+
+
+def base_model(settings: config.Tiny, directory: Path) -> Path:
+    """Write a model with random weights into `directory`."""
+    words = [*HYPOTHESES, "Claim: user assistant system the balls were drawn", "<answer>0.65</answer>"]
+    processor = tiny_architecture.processor(settings, MEDIA, words)
+    omni.save(omni.Omni(tiny_architecture.thinker(settings, processor.tokenizer), processor), directory)
+    return directory
 
 
 def student_settings(**changes: Any) -> config.Student:

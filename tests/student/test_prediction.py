@@ -15,11 +15,11 @@ from umui.artifacts import read_rows, shard_of
 from umui.student import omni, prediction
 from umui.student.encoding import Encoder
 from umui.student.evidence import Evidence, Premise
-from umui.student.model import Student, expectation
 from umui.student.packing import pack
 from umui.student.prediction import predict_shard
 from umui.student.reading import tower_features
-from umui.student.student_directory import read_weights
+from umui.student.student_directory import load
+from umui.student.targets import expectation
 from umui.tables import ITEMS, PREDICTIONS
 
 
@@ -70,9 +70,7 @@ def test_a_view_withholds_the_other_stream(
     assert {items[row["item_id"]]["modality"] for row in rows} == {"audiovisual"}
     row = next(row for row in rows if row["status"] == "ok")
     item = items[row["item_id"]]
-    model = omni.load(base, torch.float32)
-    trained = Student(model, student_settings()).eval()
-    read_weights(student, trained, omni.digest(base))
+    model, trained = load(student, str(base), None, torch.float32)
     encoder = Encoder(model, "claim-v1", MEDIA, Evidence.read([world["evidence"]]))
     premise = Premise("as if it had one stream", modality, None, item["media_id"])
     encoded = encoder.encode([premise])

@@ -13,6 +13,7 @@ from umui.tables import PREDICTIONS
 
 SETTINGS = Evaluation(
     splits=["test"], confidence=0.95, replicates=100, reliability_bins=10,
+    probability_clip=1e-10, calibration_split="validation",
     hypothesis_only=HypothesisOnly(ngram_max=2, l2=0.01), seed=0,
 )  # fmt: skip
 RED, BLUE = "The next ball is red.", "Most balls are blue."
@@ -46,6 +47,14 @@ def test_constant_is_the_mean_training_label(tmp_path: Path) -> None:
     rows = answers(tmp_path, "constant", world(), labels)
     assert [row["probability"] for row in rows.values()] == pytest.approx([0.6, 0.6])
     assert sorted(rows) == ["test/text/0#0", "test/text/1#0"]
+
+
+def test_majority_is_the_side_of_most_training_labels(tmp_path: Path) -> None:
+    names = [f"train/text/{n}#0" for n in range(4)]
+    for probabilities, expected in (([0.9, 0.6, 0.55, 0.0], 1), ([0.9, 0.5, 0.4, 0.6], 0), ([1.0, 0.4, 0.3, 0.4], 0)):
+        labels = [label(name, probability) for name, probability in zip(names, probabilities, strict=True)]
+        rows = answers(tmp_path, "majority", world(), labels)
+        assert [row["probability"] for row in rows.values()] == [expected, expected], "0.5 is a no, and so is a tie"
 
 
 def test_without_teacher_labels_the_datasets_own_probabilities_are_learned(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from umui.tables import METRICS
 
 SETTINGS = Evaluation(
     splits=["test"], confidence=0.95, replicates=500, reliability_bins=10,
+    probability_clip=1e-10, calibration_split="validation",
     hypothesis_only=HypothesisOnly(ngram_max=1, l2=1), seed=0,
 )  # fmt: skip
 

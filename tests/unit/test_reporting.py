@@ -8,13 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from rows import item, label, prediction, vote, write_items, write_labels, write_predictions, write_votes
+from test_evaluating import SETTINGS
 
-from umui.artifacts import write_table
+from umui.artifacts import read_rows, write_table
 from umui.reporting.coverage import coverage
-from umui.reporting.figures import draw_curves, draw_reliability, reliability_figure, summarise_log, training_curves
-from umui.reporting.table3 import in_short, table3
+from umui.reporting.figures import (
+    batching_curves,
+    draw_curves,
+    draw_reliability,
+    reliability_figure,
+    summarise_log,
+    training_curves,
+)
+from umui.reporting.tables import LAYOUTS, MEASURES, in_short, table
 from umui.reporting.trace import lines_of
-from umui.tables import EVIDENCE, MEDIA, METRICS, TRAINING_LOG
+from umui.tables import EVIDENCE, LEFT_OUT, MEDIA, METRICS, TRAINING_LOG
 
 
 def metric(model: str, role: str, value: float | None, **given: Any) -> dict[str, Any]:
@@ -29,9 +37,10 @@ def metric(model: str, role: str, value: float | None, **given: Any) -> dict[str
 
 def laid_out(tmp_path: Path, *rows: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     write_table(tmp_path / "metrics.parquet", METRICS, rows)
-    outputs = [tmp_path / name for name in ("table3.csv", "graded.csv", "table3.md")]
-    table3([tmp_path / "metrics.parquet"], *outputs)
-    return pd.read_csv(outputs[0]), pd.read_csv(outputs[1]), outputs[2].read_text()
+    for name in ("table3", "table3-graded"):
+        table(name, SETTINGS, [tmp_path / "metrics.parquet"], [], tmp_path / f"{name}.csv", tmp_path / f"{name}.md")
+    page = (tmp_path / "table3.md").read_text()
+    return pd.read_csv(tmp_path / "table3.csv"), pd.read_csv(tmp_path / "table3-graded.csv"), page
 
 
 def line_of(page: str, model: str) -> list[str]:
@@ -47,13 +56,13 @@ def test_table3_has_exactly_its_columns_and_its_order(tmp_path: Path) -> None:
         metric("small", "baseline", 20.0), metric("CLUE-D", "student", 5.0, metric="mse_x100_graded"),
         metric("CLUE-D", "student", 0.1, metric="ece"),
     ]  # fmt: skip
-    table, graded, _ = laid_out(tmp_path, *models)
+    every, graded, _ = laid_out(tmp_path, *models)
     header = "model,role,parameters,dataset,modality,metric,value,ci_low,ci_high,n_items,n_clusters\n"
     assert (tmp_path / "table3.csv").read_text().startswith(header)
-    assert (tmp_path / "graded.csv").read_text().startswith(header)
-    assert table["model"].tolist() == ["small", "big", "constant", "oracle", "CLUE-D", "CLUE-D"]
-    assert table["modality"].tolist()[-2:] == ["text", "audiovisual"]
-    assert table["value"].tolist()[-1] == 1 / 3, "full precision"
+    assert (tmp_path / "table3-graded.csv").read_text().startswith(header)
+    assert every["model"].tolist() == ["small", "big", "constant", "oracle", "CLUE-D", "CLUE-D"]
+    assert every["modality"].tolist()[-2:] == ["text", "audiovisual"]
+    assert every["value"].tolist()[-1] == 1 / 3, "full precision"
     assert "3100000000," in (tmp_path / "table3.csv").read_text(), "a count is a whole number"
     assert graded[["metric", "value"]].to_numpy().tolist() == [["mse_x100_graded", 5.0]]
 
@@ -80,7 +89,7 @@ def test_what_has_no_value_is_a_dash_with_its_reason(tmp_path: Path) -> None:
                interval_method="none: fewer than two events"),
         metric("unknown", "baseline", None, n_missing=0),
     ]  # fmt: skip
-    table, _, page = laid_out(tmp_path, *rows)
+    every, _, page = laid_out(tmp_path, *rows)
     assert line_of(page, "deaf")[3:] == ["–", "7.00 [6.50, 8.00]"]
     assert line_of(page, "mute")[3] == "–"
     assert line_of(page, "single")[3] == "**3.00**"
@@ -88,7 +97,79 @@ def test_what_has_no_value_is_a_dash_with_its_reason(tmp_path: Path) -> None:
     assert "- mute: urn text lacks 480 of 480 items." in page
     assert "- single: urn text has no interval (fewer than two events)." in page
     assert "- unknown: urn text has no value, since no item's true probability is known." in page
-    assert table[table["model"] == "mute"]["value"].isna().all()
+    assert every[every["model"] == "mute"]["value"].isna().all()
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_table_has_its_metrics_its_roles_and_a_page(tmp_path: Path, name: str) -> None:
+    values = {role: 0.1 * n for n, role in enumerate(("student", "teacher", "control", "oracle", "baseline"), start=2)}
+    rows = [
+        metric(role, role, value, metric=measured, ci_low=value, ci_high=value)
+        for role, value in values.items() for measured in MEASURES
+    ]  # fmt: skip
+    write_table(tmp_path / "metrics.parquet", METRICS, rows)
+    table(name, SETTINGS, [tmp_path / "metrics.parquet"], [], tmp_path / "table.csv", tmp_path / "table.md")
+    written, page = pd.read_csv(tmp_path / "table.csv"), (tmp_path / "table.md").read_text()
+    assert set(written["role"]) == set(LAYOUTS[name].roles)
+    assert written.groupby("model")["metric"].agg(list).map(tuple).unique().tolist() == [LAYOUTS[name].metrics]
+    for model in written["model"].unique():
+        bold = {cell for cell in page.splitlines() if cell.startswith(f"| {model} |") and "**" in cell}
+        assert not bold or model in LAYOUTS[name].ranked, f"{model} is not ranked"
+    assert "{{" not in page
+    assert "{%" not in page
+
+
+def test_best_is_highest_or_lowest_as_the_metric_wants(tmp_path: Path) -> None:
+    rows = [
+        metric(model, "student", value, metric=measured, ci_low=None, ci_high=None)
+        for model, value in (("good", 0.75), ("bad", 0.5)) for measured in ("accuracy", "nll_nats", "recall")
+    ]  # fmt: skip
+    write_table(tmp_path / "metrics.parquet", METRICS, rows)
+    for name, model in (("table2", "good"), ("table8", "bad")):
+        table(name, SETTINGS, [tmp_path / "metrics.parquet"], [], tmp_path / "t.csv", tmp_path / "t.md")
+        page = (tmp_path / "t.md").read_text()
+        bold = [line for line in page.splitlines() if line.startswith("| ") and "**" in line]
+        assert [line.split(" | ")[0] for line in bold] == [f"| {model}"], "recall alone makes no one the best"
+
+
+def test_what_is_undefined_is_empty_with_its_reason(tmp_path: Path) -> None:
+    rows = [
+        metric("never", "student", None, metric="precision", n_items=9, n_missing=0),
+        metric("never", "student", None, metric="accuracy", n_items=0, n_missing=0),
+        metric("never", "student", 0.5, metric="f1", ci_low=None, ci_high=None),
+    ]  # fmt: skip
+    write_table(tmp_path / "metrics.parquet", METRICS, rows)
+    table("table2", SETTINGS, [tmp_path / "metrics.parquet"], [], tmp_path / "t.csv", tmp_path / "t.md")
+    assert pd.read_csv(tmp_path / "t.csv")["value"].isna().tolist() == [True, False, True]
+    page = (tmp_path / "t.md").read_text()
+    assert "urn text has no precision, a division by 0" in page
+    assert "urn text has no value, since no item's label is known" in page
+    assert "urn text has no interval (undefined in some resamples)" in page
+
+
+def test_table4_is_in_the_order_of_the_ratios(tmp_path: Path) -> None:
+    rows = [metric(name, "student", 1.0) for name in ("A", "B", "C")] + [metric("constant", "control", 1.0)]
+    write_table(tmp_path / "metrics.parquet", METRICS, rows)
+    ratios = [("A", "all"), ("B", "10.0"), ("C", "2.0")]
+    table("table4", SETTINGS, [tmp_path / "metrics.parquet"], ratios, tmp_path / "t.csv", tmp_path / "t.md")
+    written = pd.read_csv(tmp_path / "t.csv", keep_default_na=False)
+    assert written["model"].tolist() == ["constant", "C", "B", "A"]
+    assert written["negative_ratio"].tolist() == ["", "2.0", "10.0", "all"]
+    page = (tmp_path / "t.md").read_text()
+    assert "- C: 1:2.0\n- B: 1:10.0\n- A: all negatives\n" in page
+
+
+def test_temperatures_are_told_by_model(tmp_path: Path) -> None:
+    rows = [
+        metric("CLUE-D", "student", 2.0, metric="nll_nats"),
+        *(metric("CLUE-D, scaled", "student", 1.5, metric="temperature", modality=modality, ci_low=None, ci_high=None,
+                 interval_method="none: fitted once", n_items=320, n_clusters=24) for modality in ("text", "video")),
+    ]  # fmt: skip
+    write_table(tmp_path / "metrics.parquet", METRICS, rows)
+    table("table7", SETTINGS, [tmp_path / "metrics.parquet"], [], tmp_path / "t.csv", tmp_path / "t.md")
+    page = (tmp_path / "t.md").read_text()
+    assert page.count("- CLUE-D, scaled: 1.5, fitted on 320 items of 24 events.\n") == 1
+    assert "no interval" not in page
 
 
 @pytest.mark.parametrize(
@@ -121,14 +202,21 @@ def test_coverage_counts_what_was_left_out(tmp_path: Path) -> None:
     )  # fmt: skip
     labels = write_labels(tmp_path / "labels.parquet", label("t#0", 0.5), label("t#1", None))
     said = write_predictions(tmp_path / "predictions.parquet", prediction("t#0", 0.5), prediction("v#0", None))
+    left_out = tmp_path / "left_out.parquet"
+    columns = ("source", "row", "column", "value", "status", "reason")
+    faults = [("a.csv", row, "label", "maybe", "malformed", "give true or false") for row in (7, 5)]
+    faults.append(("b.csv", 0, "", "40 rows", "unused", "test_split: validation"))
+    write_table(left_out, LEFT_OUT, [dict(zip(columns, fault, strict=True)) for fault in faults])
     outputs = tmp_path / "coverage.csv", tmp_path / "coverage.md"
     coverage(
-        [write_items(tmp_path / "items.parquet", *items)], [tmp_path / "media.parquet"],
+        [write_items(tmp_path / "items.parquet", *items)], {"mine": [left_out]}, [tmp_path / "media.parquet"],
         {"teacher": [votes]}, {"teacher, mean": [labels]}, {"CLUE-D": [said]}, *outputs,
     )  # fmt: skip
     rows = pd.read_csv(outputs[0], keep_default_na=False)
     counts = rows.set_index(["stage", "source", "modality", "status"])["count"].to_dict()
     assert counts == {
+        ("files", "a.csv", "", "malformed"): 2,
+        ("files", "b.csv", "", "unused"): 1,
         ("items", "", "text", "known"): 1,
         ("items", "", "text", "no_probability"): 1,
         ("items", "", "video", "known"): 3,
@@ -148,6 +236,8 @@ def test_coverage_counts_what_was_left_out(tmp_path: Path) -> None:
         ("predictions", "CLUE-D", "video", "no_evidence"): 1,
     }
     page = outputs[1].read_text()
+    assert "| mine | a.csv | label | malformed | 2 | row 5: give true or false |" in page
+    assert "| mine | b.csv |  | unused | 1 | 40 rows: test_split: validation |" in page
     assert "| urn | test | video | 2 | 3 | 1 of 2 |" in page, "a video needs no sound, but must open"
     assert "| urn | test | audiovisual | 1 | 1 | 0 of 1 |" in page
     assert "| votes | teacher | urn | test | no_evidence |  |  | 2 of 2 |  |" in page
@@ -155,7 +245,7 @@ def test_coverage_counts_what_was_left_out(tmp_path: Path) -> None:
 
 def test_coverage_of_a_clean_run_says_so(tmp_path: Path) -> None:
     items = write_items(tmp_path / "items.parquet", item("t#0"))
-    coverage([items], [], {}, {}, {}, tmp_path / "c.csv", tmp_path / "c.md")
+    coverage([items], {}, [], {}, {}, {}, tmp_path / "c.csv", tmp_path / "c.md")
     assert "Nothing: all media are usable" in (tmp_path / "c.md").read_text()
 
 
@@ -236,6 +326,22 @@ def test_training_curves_are_means_of_stretches_by_modality(tmp_path: Path) -> N
     assert means["n_steps"].unique().tolist() == [2]
     figure = draw_curves(means.reset_index().assign(student="CLUE-D"))
     assert {line.get_label() for line in figure.axes[0].lines} == {"text", "video"}
+
+
+def test_batchings_are_told_from_the_logs(tmp_path: Path) -> None:
+    log = training_log(tmp_path / "log.parquet", 50)
+    rows = [row | {"modality": "mixed"} for row in read_rows(log, TRAINING_LOG)]
+    write_table(tmp_path / "mixed.parquet", TRAINING_LOG, rows)
+    logs = {"CLUE-D": [log], "CLUE-D, mixed": [tmp_path / "mixed.parquet"]}
+    batching_curves(logs, tmp_path / "b.csv", tmp_path / "b.svg", tmp_path / "b.png")
+    curves = pd.read_csv(tmp_path / "b.csv").set_index(["student", "step"])
+    assert curves["batching"].groupby("student").unique().map(list).to_dict() == {
+        "CLUE-D": ["by_modality"], "CLUE-D, mixed": ["mixed"],
+    }  # fmt: skip
+    first = curves.loc[("CLUE-D", 1.5)]  # steps 1 and 2: losses 1 and 1/2, gradient norms 1 and 2
+    assert first["loss"] == 0.75
+    assert first[["gradient_norm_p10", "gradient_norm_p90"]].tolist() == pytest.approx([1.1, 1.9])
+    assert len((tmp_path / "b.png").read_bytes()) > 10_000
 
 
 def test_figures_are_the_same_bytes_every_time(tmp_path: Path) -> None:

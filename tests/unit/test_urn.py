@@ -54,7 +54,7 @@ def draws_of(item: dict[str, Any]) -> Draws:
 
 def test_probabilities_worked_by_hand() -> None:
     """Red, red, blue on a flat prior: Beta(3, 2), whose mass above 1/2 is 11/16."""
-    assert probabilities((RED, RED, BLUE), 1, 1) == pytest.approx([0.6, 0.4, 0.4, 0.6, 0.4, 11 / 16, 1, 0])
+    assert probabilities((RED, RED, BLUE), 1, 1) == pytest.approx([0.6, 0.4, 0.4, 0.6, 0.4, 11 / 16, 1, 1])
 
 
 @pytest.mark.parametrize(("a", "b"), PRIORS)

@@ -187,7 +187,7 @@ def test_an_edit_reruns_what_it_concerns(finished: Clone) -> None:
     metrics = finished.path / "workflow/umui/evaluation/metrics.py"
     text = metrics.read_text()
     metrics.write_text(text + "\nEDITED = True\n")
-    concerned = {"evaluate", "compare", "table3", "reliability", "reliability_figure"}
+    concerned = {"evaluate", "compare", "table", "reliability", "reliability_figure"}
     assert finished.planned() - {"all"} <= concerned
     assert "evaluate" in finished.planned()
     metrics.write_text(text + "\n# a comment\n")

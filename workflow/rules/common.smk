@@ -38,19 +38,20 @@ TINY_MODELS = [name for name, model in CONFIG.models.items() if model.tiny]
 ITEMS = expand("results/items/{dataset}/items.parquet", dataset=DATASETS)
 LESSONS = expand("results/items/{dataset}/lessons.parquet", dataset=URNS)
 MEDIA_FILES = expand("results/items/{dataset}/media", dataset=URNS)
-LEFT_OUT = expand(
-    "results/items/{dataset}/left_out.parquet",
-    dataset=[name for name in DATASETS if name not in URNS],
-)
+LEFT_OUT = {
+    name: f"results/items/{name}/left_out.parquet"
+    for name in DATASETS
+    if name not in URNS
+}
 
 
 wildcard_constraints:
     shard=r"\d+",
     model="|".join(TINY_MODELS) or "none",
-    judge="|".join(CONFIG.judges) or "none",
+    judge="|".join(CONFIG.votes) or "none",
     label="|".join(CONFIG.labels) or "none",
     student="|".join(CONFIG.students) or "none",
-    control="constant|hypothesis-only",
+    control="constant|majority|hypothesis-only",
 
 
 def code(module):
@@ -110,14 +111,14 @@ def prompt_of_model(name):
 
 def label_names(judge):
     """The aggregations that a judge has votes enough for; a baseline's answer is what it said, once."""
-    votes = CONFIG.judges[judge].sampling.votes
+    votes = CONFIG.votes[judge]
     return [name for name, label in CONFIG.labels.items() if label.votes <= votes]
 
 
 def label_shards():
     """Every shard of every teacher's labels."""
     pattern = "results/labels/{judge}/{label}/{shard}.parquet"
-    return [file for judge in CONFIG.judges for label in label_names(judge)
+    return [file for judge in CONFIG.votes for label in label_names(judge)
             for file in expand(pattern, judge=judge, label=label, shard=SHARDS)]  # fmt: skip
 
 
@@ -166,7 +167,14 @@ def table_entries():
             entries[f"labels/{judge}/{label}"] = dict(
                 title=title, role=role, size=size, files=files
             )
-    for control in ("constant", "hypothesis-only"):
+    for teacher, settings in CONFIG.imported_teachers.items():
+        for label in label_names(teacher):
+            title = f"{settings.title}, {label}"
+            files = [f"results/predictions/labels/{teacher}/{label}.parquet"]
+            entries[f"labels/{teacher}/{label}"] = dict(
+                title=title, role="teacher", size=[], files=files
+            )
+    for control in ("constant", "majority", "hypothesis-only"):
         files = [f"results/predictions/controls/{control}.parquet"]
         entries[f"controls/{control}"] = dict(
             title=control, role="control", size=[], files=files
@@ -180,6 +188,10 @@ def table_entries():
 
 
 ENTRIES = table_entries()
+# What is predicted: the evaluated splits, and the one that temperatures are fitted on.
+PREDICTED_SPLITS = CONFIG.evaluation.splits + [
+    split for split in [CONFIG.evaluation.calibration_split] if split
+]
 VIEWS = {
     student_title(student, view): shards_of(
         f"results/predictions/students/{student}/{view}/{{shard}}.parquet"
@@ -187,6 +199,16 @@ VIEWS = {
     for student in CONFIG.students
     for view in ("frames", "sound")
 }
+STUDENTS_COMPARED = (
+    [
+        "results/comparisons.csv",
+        "results/differences.csv",
+        "results/figures/reliability.svg",
+        "results/figures/training.svg",
+    ]
+    if CONFIG.students
+    else []
+)
 PREDICTIONS = {entry["title"]: entry["files"] for entry in ENTRIES.values()} | VIEWS
 
 
@@ -208,11 +230,9 @@ def pairs():
     chosen += [(titles[0], other) for other in titles[1:]]
     chosen += [(CONFIG.students[name].title, student_title(name, view)) for name in CONFIG.students
                for view in ("frames", "sound")]  # fmt: skip
-    for teacher, settings in CONFIG.teachers.items():
-        first, *others = (
-            f"{settings.title}, {label}" for label in label_names(teacher)
-        )
-        chosen += [(other, first) for other in others] + [
-            (title, other) for title in titles for other in others[-1:]
+    for teacher, settings in {**CONFIG.teachers, **CONFIG.imported_teachers}.items():
+        labels = [f"{settings.title}, {label}" for label in label_names(teacher)]
+        chosen += [(other, labels[0]) for other in labels[1:]] + [
+            (title, other) for title in titles for other in labels[-1:]
         ]
     return " ".join(f"--pair '{a}' '{b}'" for a, b in chosen)

@@ -43,6 +43,8 @@ rule import_items:
         "results/logs/import_items/{dataset}.log",
     benchmark:
         "results/benchmarks/import_items/{dataset}.tsv"
+    wildcard_constraints:
+        dataset="|".join(name for name in DATASETS if name not in URNS) or "none",
     conda:
         "../../envs/core.yaml"
     threads: 2

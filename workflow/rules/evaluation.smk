@@ -1,8 +1,10 @@
 """Turn teachers' labels and controls into predictions, and all predictions into figures with intervals.
 
 Reads:     items, labels, predictions
-Writes:    results/predictions/{labels,controls}/..., results/metrics/{entry}.parquet, results/comparisons.csv
-Wildcards: control: constant, hypothesis-only; entry: a model of the tables, such as students/clue-d
+Writes:    results/predictions/{labels,controls}/..., results/metrics/{entry}.parquet, results/comparisons.csv,
+           results/differences.csv, results/scaled_metrics/{entry}.parquet: the same after temperature scaling;
+           without any model: results/controls.csv, results/leakage.csv
+Wildcards: control: constant, majority, hypothesis-only; entry: a model of the tables, such as students/clue-d
 """
 
 ALL_PREDICTIONS = [file for files in PREDICTIONS.values() for file in files]
@@ -32,7 +34,7 @@ rule predict_control:
         "../../envs/core.yaml"
     params:
         settings=lambda _: CONFIG.evaluation.as_json(),
-        splits=CONFIG.evaluation.splits,
+        splits=PREDICTED_SPLITS,
         kind="{control}",
         code=code("evaluation.controls"),
     shell:
@@ -44,7 +46,7 @@ rule predict_control:
 
 rule predict_oracle:
     input:
-        item_tables="results/items/urn/items.parquet",
+        item_tables=expand("results/items/{dataset}/items.parquet", dataset=URNS),
     output:
         predictions="results/predictions/controls/oracle.parquet",
     log:
@@ -62,6 +64,49 @@ rule predict_oracle:
         """
 
 
+rule controls:
+    input:
+        item_tables=ITEMS,
+    output:
+        csv=report(
+            "results/controls.csv",
+            caption="../report/controls.rst",
+            category="Tables",
+        ),
+    log:
+        "results/logs/controls.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=lambda _: CONFIG.evaluation.as_json(),
+        code=code("evaluation.control_table"),
+    shell:
+        """
+        python -m umui.cli control-table --settings {params.settings:q} --items {input.item_tables} \
+            --csv {output.csv} 2>{log}
+        """
+
+
+rule leakage:
+    input:
+        item_tables=ITEMS,
+    output:
+        csv=report(
+            "results/leakage.csv", caption="../report/leakage.rst", category="Tables"
+        ),
+    log:
+        "results/logs/leakage.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        splits=CONFIG.evaluation.splits,
+        code=code("evaluation.leakage"),
+    shell:
+        """
+        python -m umui.cli leakage --items {input.item_tables} --splits {params.splits} --csv {output.csv} 2>{log}
+        """
+
+
 rule predict_by_labels:
     input:
         item_tables=ITEMS,
@@ -76,7 +121,7 @@ rule predict_by_labels:
         name=lambda wildcards: ENTRIES[f"labels/{wildcards.judge}/{wildcards.label}"][
             "title"
         ],
-        splits=CONFIG.evaluation.splits,
+        splits=PREDICTED_SPLITS,
         code=code("evaluation.controls"),
     shell:
         """
@@ -111,6 +156,30 @@ rule evaluate:
         """
 
 
+rule evaluate_scaled:
+    input:
+        item_tables=ITEMS,
+        predictions=lambda wildcards: ENTRIES[wildcards.entry]["files"],
+        model=lambda wildcards: ENTRIES[wildcards.entry]["size"],
+    output:
+        metrics="results/scaled_metrics/{entry}.parquet",
+    log:
+        "results/logs/evaluate_scaled/{entry}.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=lambda _: CONFIG.evaluation.as_json(),
+        title=lambda wildcards: ENTRIES[wildcards.entry]["title"],
+        role=lambda wildcards: ENTRIES[wildcards.entry]["role"],
+        code=code("evaluation.scaling"),
+    shell:
+        """
+        python -m umui.cli evaluate --scaled --settings {params.settings:q} --model {params.title:q} \
+            --role {params.role} --model-directory {input.model} --items {input.item_tables} \
+            --predictions {input.predictions} --metrics {output.metrics} 2>{log}
+        """
+
+
 rule compare:
     input:
         item_tables=ITEMS,
@@ -134,6 +203,85 @@ rule compare:
         """
         python -m umui.cli compare --settings {params.settings:q} --items {input.item_tables} \
             {params.predictions} {params.pairs} --csv {output.csv} 2>{log}
+        """
+
+
+rule differences:
+    input:
+        item_tables=ITEMS,
+        predictions=[file for entry in COMPARED.values() for file in entry["files"]],
+    output:
+        csv=report(
+            "results/differences.csv",
+            caption="../report/differences.rst",
+            category="Tables",
+        ),
+    log:
+        "results/logs/differences.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=lambda _: CONFIG.evaluation.as_json(),
+        first=first_student(),
+        predictions=named_files(
+            "--predictions",
+            {entry["title"]: entry["files"] for entry in COMPARED.values()},
+        ),
+        code=code("evaluation.differences"),
+    shell:
+        """
+        python -m umui.cli differences --settings {params.settings:q} --first {params.first:q} \
+            --items {input.item_tables} {params.predictions} --csv {output.csv} 2>{log}
+        """
+
+
+rule agreement:
+    input:
+        item_tables=ITEMS,
+        predictions=[file for files in RATERS.values() for file in files],
+    output:
+        csv="results/figures/figure3.csv",
+    log:
+        "results/logs/agreement.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=lambda _: CONFIG.evaluation.as_json(),
+        predictions=named_files("--predictions", RATERS),
+        code=code("evaluation.agreement"),
+    shell:
+        """
+        python -m umui.cli agreement --settings {params.settings:q} --items {input.item_tables} \
+            {params.predictions} --csv {output.csv} 2>{log}
+        """
+
+
+rule distributions:
+    input:
+        item_tables=ITEMS,
+        predictions=lambda wildcards: [
+            file
+            for files in DISTRIBUTIONS[wildcards.figure].values()
+            for file in files
+        ],
+    output:
+        csv="results/figures/{figure}.csv",
+    log:
+        "results/logs/distributions/{figure}.log",
+    wildcard_constraints:
+        figure="|".join(DISTRIBUTIONS),
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=lambda _: CONFIG.evaluation.as_json(),
+        predictions=lambda wildcards: named_files(
+            "--predictions", DISTRIBUTIONS[wildcards.figure]
+        ),
+        code=code("evaluation.distributions"),
+    shell:
+        """
+        python -m umui.cli distributions --settings {params.settings:q} --items {input.item_tables} \
+            {params.predictions} --csv {output.csv} 2>{log}
         """
 
 

@@ -2,6 +2,7 @@
 
 Reads:     items, lessons, all evidence
 Writes:    results/models/{model}/, in the layout of published checkpoints
+           results/models.lock.yaml, on demand: the commits of the configuration's hub names
 Wildcards: model: an entry of the configuration's models that has `tiny`
 """
 
@@ -36,3 +37,20 @@ rule make_model:
             --evidence {input.evidence} --output {output.model} --workers {threads} \
             2> >(tee {log} | sed -u "s/^/make_model {params.name}: /" >&2)
         """
+
+
+rule lock_models:
+    input:
+        environment=environment_of("student"),
+    output:
+        lock="results/models.lock.yaml",
+    log:
+        "results/logs/lock_models.log",
+    conda:
+        "../../envs/student.yaml"
+    params:
+        python=python_of("student"),
+        config=lambda _: CONFIG.as_json(),
+        code=code("student.revisions"),
+    shell:
+        "{params.python} -m umui.cli lock-models --settings {params.config:q} --lock {output.lock} 2> {log}"

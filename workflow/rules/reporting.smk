@@ -1,32 +1,57 @@
 """Lay figures out as tables and pictures.
 
 Reads:     results/metrics/, results/figures/reliability.csv, training logs, media, votes, labels, predictions
-Writes:    results/table3.csv, .md, -graded.csv; results/coverage.csv, .md; results/figures/; results/run_config.yaml
+Writes:    results/{table}.csv, .md; results/coverage.csv, .md; results/figures/; results/run_config.yaml
 """
 
 
-rule table3:
+wildcard_constraints:
+    table="|".join(TABLES),
+
+
+rule table:
     input:
-        metrics=expand("results/metrics/{entry}.parquet", entry=ENTRIES),
+        metrics=lambda wildcards: table_metrics(wildcards.table),
     output:
         csv=report(
-            "results/table3.csv", caption="../report/table3.rst", category="Tables"
+            "results/{table}.csv", caption="../report/table.rst", category="Tables"
         ),
-        graded=report(
-            "results/table3-graded.csv",
-            caption="../report/table3-graded.rst",
-            category="Tables",
-        ),
-        markdown="results/table3.md",
+        markdown="results/{table}.md",
     log:
-        "results/logs/table3.log",
+        "results/logs/table/{table}.log",
     conda:
         "../../envs/core.yaml"
     params:
-        code=code("reporting.table3"),
+        settings=lambda _: CONFIG.evaluation.as_json(),
+        table="{table}",
+        ratios=lambda wildcards: (
+            negative_ratios() if wildcards.table == "table4" else ""
+        ),
+        code=code("reporting.tables"),
     shell:
         """
-        python -m umui.cli table3 --metrics {input.metrics} --csv {output.csv} --graded {output.graded} \
+        python -m umui.cli table --table {params.table} --settings {params.settings:q} --metrics {input.metrics} \
+            {params.ratios} --csv {output.csv} --markdown {output.markdown} 2>{log}
+        """
+
+
+rule hyperparameters:
+    input:
+        run_config="results/run_config.yaml",
+    output:
+        csv=report(
+            "results/table6.csv", caption="../report/table6.rst", category="Tables"
+        ),
+        markdown="results/table6.md",
+    log:
+        "results/logs/hyperparameters.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        code=code("reporting.hyperparameters"),
+    shell:
+        """
+        python -m umui.cli hyperparameters --run-config {input.run_config} --csv {output.csv} \
             --markdown {output.markdown} 2>{log}
         """
 
@@ -34,10 +59,11 @@ rule table3:
 rule coverage:
     input:
         item_tables=ITEMS,
+        left_out=list(LEFT_OUT.values()),
         media=shards_of("results/media/{shard}.parquet"),
         votes=[
             shards_of(f"results/votes/{judge}/{{shard}}.parquet")
-            for judge in CONFIG.judges
+            for judge in CONFIG.votes
         ],
         labels=label_shards(),
         predictions=ALL_PREDICTIONS,
@@ -51,11 +77,15 @@ rule coverage:
     conda:
         "../../envs/core.yaml"
     params:
+        left_out=named_files(
+            "--left-out", {name: [file] for name, file in LEFT_OUT.items()}
+        ),
+        # fmt: skip
         votes=named_files(
             "--votes",
             {
                 judge: shards_of(f"results/votes/{judge}/{{shard}}.parquet")
-                for judge in CONFIG.judges
+                for judge in CONFIG.votes
             },
         ),
         # fmt: skip
@@ -65,7 +95,7 @@ rule coverage:
                 f"{judge}, {label}": shards_of(
                     f"results/labels/{judge}/{label}/{{shard}}.parquet"
                 )
-                for judge in CONFIG.judges
+                for judge in CONFIG.votes
                 for label in label_names(judge)
             },
         ),
@@ -74,8 +104,8 @@ rule coverage:
         code=code("reporting.coverage"),
     shell:
         """
-        python -m umui.cli coverage --items {input.item_tables} --media {input.media} {params.votes} {params.labels} \
-            {params.predictions} --csv {output.csv} --markdown {output.markdown} 2>{log}
+        python -m umui.cli coverage --items {input.item_tables} {params.left_out} --media {input.media} \
+            {params.votes} {params.labels} {params.predictions} --csv {output.csv} --markdown {output.markdown} 2>{log}
         """
 
 
@@ -98,6 +128,77 @@ rule reliability_figure:
     shell:
         """
         python -m umui.cli reliability-figure --csv {input.csv} --svg {output.svg} --png {output.png} 2>{log}
+        """
+
+
+rule agreement_figure:
+    input:
+        csv="results/figures/figure3.csv",
+    output:
+        svg=report(
+            "results/figures/figure3.svg",
+            caption="../report/figure3.rst",
+            category="Figures",
+        ),
+        png="results/figures/figure3.png",
+    log:
+        "results/logs/agreement_figure.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        code=code("reporting.agreement_figure"),
+    shell:
+        """
+        python -m umui.cli agreement-figure --csv {input.csv} --svg {output.svg} --png {output.png} 2>{log}
+        """
+
+
+rule distributions_figure:
+    input:
+        csv="results/figures/{figure}.csv",
+    output:
+        svg=report(
+            "results/figures/{figure}.svg",
+            caption="../report/distributions.rst",
+            category="Figures",
+        ),
+        png="results/figures/{figure}.png",
+    log:
+        "results/logs/distributions_figure/{figure}.log",
+    wildcard_constraints:
+        figure="|".join(DISTRIBUTIONS),
+    conda:
+        "../../envs/core.yaml"
+    params:
+        code=code("reporting.distributions_figure"),
+    shell:
+        """
+        python -m umui.cli distributions-figure --csv {input.csv} --svg {output.svg} --png {output.png} 2>{log}
+        """
+
+
+rule batching_curves:
+    input:
+        students=expand("results/students/{student}", student=CONFIG.students),
+    output:
+        csv="results/figures/figure5.csv",
+        svg=report(
+            "results/figures/figure5.svg",
+            caption="../report/figure5.rst",
+            category="Figures",
+        ),
+        png="results/figures/figure5.png",
+    log:
+        "results/logs/batching_curves.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        logs=named_files("--logs", students_by_batching()),
+        code=code("reporting.figures"),
+    shell:
+        """
+        python -m umui.cli batching-curves {params.logs} --csv {output.csv} --svg {output.svg} \
+            --png {output.png} 2>{log}
         """
 
 
@@ -149,3 +250,21 @@ rule run_config:
         code=code("reporting.run_config"),
     shell:
         "python -m umui.cli run-config --settings {params.config:q} --yaml {output.yaml} 2> {log}"
+
+
+rule cost:
+    input:
+        item_tables=ITEMS,
+    output:
+        csv="results/cost.csv",
+    log:
+        "results/logs/cost.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        config=lambda _: CONFIG.as_json(),
+        code=code("reporting.cost"),
+    shell:
+        """
+        python -m umui.cli cost --settings {params.config:q} --items {input.item_tables} --csv {output.csv} 2>{log}
+        """

@@ -73,7 +73,7 @@ rule predict:
         name=lambda wildcards: student_title(wildcards.student, "full"),
         frames_only=lambda wildcards: student_title(wildcards.student, "frames"),
         sound_only=lambda wildcards: student_title(wildcards.student, "sound"),
-        splits=CONFIG.evaluation.splits,
+        splits=PREDICTED_SPLITS,
         shard="{shard}",
         shards=CONFIG.shards,
         code=code("student.prediction"),

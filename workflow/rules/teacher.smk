@@ -1,10 +1,10 @@
-"""Ask teachers and zero-shot baselines for votes, and aggregate the votes into labels.
+"""Ask teachers and zero-shot baselines for votes, or read published ones, and aggregate the votes into labels.
 
-Reads:     items, evidence, models
+Reads:     items, evidence, models, the files of imported teachers
 Writes:    results/votes/{judge}/{shard}.parquet, results/timings/{judge}/{shard}.parquet,
-           results/labels/{judge}/{label}/{shard}.parquet
+           results/left_out/{judge}.csv (imported teachers), results/labels/{judge}/{label}/{shard}.parquet
 Keeps:     results/journals/{judge}/{shard}/, where each vote is written as it arrives: a killed job goes on from there
-Wildcards: judge: a teacher or a baseline; label: an entry of the configuration's labels; shard
+Wildcards: judge: a teacher, an imported teacher or a baseline; label: an entry of the configuration's labels; shard
 """
 
 
@@ -22,6 +22,8 @@ rule ask:
         server="results/logs/ask/{judge}/{shard}.server.log",
     benchmark:
         "results/benchmarks/ask/{judge}/{shard}.tsv"
+    wildcard_constraints:
+        judge="|".join(CONFIG.judges) or "none",
     conda:
         "../../envs/teacher.yaml"
     resources:
@@ -44,6 +46,35 @@ rule ask:
             --shard {params.shard} --shards {params.shards} --evidence {input.evidence} --journal {params.journal} \
             --votes {output.votes} --timings {output.timings} --server-log {log.server} --workers {threads} \
             2> >(tee {log.asking} | sed -u "s/^/ask {params.judge} {params.shard}: /" >&2)
+        """
+
+
+rule import_votes:
+    input:
+        item_tables=lambda wildcards: "results/items/{}/items.parquet".format(
+            CONFIG.imported_teachers[wildcards.judge].dataset
+        ),
+        files=lambda wildcards: CONFIG.imported_teachers[wildcards.judge].files,
+    output:
+        votes=shards_of("results/votes/{judge}/{shard}.parquet"),
+        left_out="results/left_out/{judge}.csv",
+    log:
+        "results/logs/import_votes/{judge}.log",
+    benchmark:
+        "results/benchmarks/import_votes/{judge}.tsv"
+    wildcard_constraints:
+        judge="|".join(CONFIG.imported_teachers) or "none",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=lambda wildcards: CONFIG.imported_teachers[wildcards.judge].as_json(),
+        judge="{judge}",
+        code=code("teacher.published_votes"),
+    shell:
+        """
+        python -m umui.cli import-votes --settings {params.settings:q} --teacher {params.judge} \
+            --items {input.item_tables} --votes {output.votes} --left-out {output.left_out} \
+            2> >(tee {log} | sed -u "s/^/import_votes {params.judge}: /" >&2)
         """
 
 

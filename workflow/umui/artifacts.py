@@ -35,6 +35,15 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def check_pinned(model: str, revision: str | None) -> None:
+    """Raise ValueError when a hub name comes without a commit: what it stands for may change."""
+    if revision is None:
+        raise ValueError(
+            f"{model}: no such directory, and a hub name needs its commit (models.NAME.revision); "
+            "`snakemake results/models.lock.yaml` with the same --configfile writes the commits of all models"
+        )
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends without an error."""

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
@@ -22,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from umui.tables import Modality
+from umui.tables import Modality, Split
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -58,6 +59,14 @@ def _checked_names(value: dict[str, T]) -> dict[str, T]:
     return value
 
 
+def _checked_distinct(value: list[T]) -> list[T]:
+    repeated = sorted({str(entry) for entry in value if value.count(entry) > 1})
+    if repeated:
+        raise ValueError(f"{', '.join(repeated)}: give each once")
+    return value
+
+
+Distinct = AfterValidator(_checked_distinct)
 Named = Annotated[dict[str, T], BeforeValidator(_without_nulls), AfterValidator(_checked_names)]
 
 
@@ -113,7 +122,109 @@ class Manifest(Settings):
         return [self.file]
 
 
-Dataset = Annotated[Urn | Manifest, Field(discriminator="kind")]
+class Unli(Settings):
+    """Uncertain natural language inference: a person's probability for each SNLI pair (Chen et al., ACL 2020)."""
+
+    kind: Literal["unli"]
+    directory: str = Field(description="holds train, dev and test.csv of the release, or train, validation, test.jsonl")
+    test_split: Literal["validation", "test"] = Field(
+        description="which of its splits becomes our test; with validation (the paper's) its test split is unused"
+    )
+
+    @property
+    def roles(self) -> dict[str, Split | None]:
+        """What each of its splits is to us; null: unused."""
+        kept = self.test_split == "test"
+        return {"train": "train", "validation": "validation" if kept else "test", "test": "test" if kept else None}
+
+    @property
+    def layouts(self) -> list[dict[str, Path]]:
+        """The files of its splits in either layout: the release's CSV, then JSONL."""
+        directory = Path(self.directory)
+        release = {"train": "train", "validation": "dev", "test": "test"}
+        return [
+            {split: directory / f"{name}.csv" for split, name in release.items()},
+            {split: directory / f"{split}.jsonl" for split in release},
+        ]
+
+    @property
+    def files(self) -> list[str]:
+        """The files that are there, in either layout; the directory itself when none is."""
+        return [str(path) for layout in self.layouts for path in layout.values() if path.is_file()] or [self.directory]
+
+
+class Clotho(Settings):
+    """Clotho Entailment: sounds with a sentence that is entailed, one that may be, and one that contradicts them."""
+
+    kind: Literal["clotho"]
+    annotations: str = Field(description="directory of the files clotho_entailment_{split}.csv")
+    audio: str | None = Field(description="directory of the directories of each split's sound files; null: no sounds")
+    premise: Literal["sound", "caption"] = Field(description="caption: a person's caption stands for the sound")
+    caption: Annotated[int, Field(ge=0, le=4)] | None = Field(
+        description="which of the five captions is shown; null with premise: sound"
+    )
+    neutral: Literal["drop", "false", "half"] = Field(
+        description="what the neutral sentence of a sound is; half: its probability is 0.5, and it has no label"
+    )
+    test_split: Literal["validation", "evaluation"] = Field(
+        description="which of its splits becomes our test; with validation its evaluation split is unused"
+    )
+
+    @model_validator(mode="after")
+    def _shows_something(self) -> Self:
+        if self.premise == "sound" and self.audio is None:
+            raise ValueError("audio: null, but premise: sound needs the sounds' directory; or say premise: caption")
+        if self.premise == "caption" and self.caption is None:
+            raise ValueError("caption: null, but premise: caption needs the number of one, 0 to 4")
+        return self
+
+    @property
+    def roles(self) -> dict[str, Split | None]:
+        """What each of its splits is to us; null: unused."""
+        kept = self.test_split == "evaluation"
+        return {
+            "development": "train",
+            "validation": "validation" if kept else "test",
+            "evaluation": "test" if kept else None,
+        }
+
+    def annotations_of(self, split: str) -> Path:
+        """Return the file of one of its splits."""
+        return Path(self.annotations) / f"clotho_entailment_{split}.csv"
+
+    @property
+    def files(self) -> list[str]:
+        """The files of the splits that are used, and of an unused one where it is there."""
+        files = {self.annotations_of(split): role for split, role in self.roles.items()}
+        return [str(path) for path, role in files.items() if role is not None or path.is_file()]
+
+
+class WikiVideo(Settings):
+    """Claims about events, and which of an event's videos support them; docs/wikivideo.md has the rules."""
+
+    kind: Literal["wikivideo"]
+    annotations: str = Field(description="path of final_data_2015-2025.json")
+    videos: str = Field(description="directory of the VIDEO.mp4, with their sound")
+    audios: str = Field(description="directory of the VIDEO.wav")
+    judgments: str | None = Field(description="path of annotation.json, people's probabilities; null: there are none")
+    modalities: Annotated[list[Literal["audio", "video", "audiovisual"]], Field(min_length=1), Distinct]
+    label_rule: Literal["published", "corrected"] = Field(
+        description="corrected: what is shown supports the claim; published: as in the published code"
+    )
+    test_events: Annotated[list[str], Distinct] = Field(
+        description="titles of the events that are held out, with blanks or underscores; the others train"
+    )
+    negatives: Annotated[list[Literal["train", "test"]], Distinct] = Field(
+        description="splits in which a claim also goes with its event's other videos, as not supported"
+    )
+
+    @property
+    def files(self) -> list[str]:
+        """The files that the items are made of, media apart."""
+        return [self.annotations] if self.judgments is None else [self.annotations, self.judgments]
+
+
+Dataset = Annotated[Urn | Manifest | Unli | Clotho | WikiVideo, Field(discriminator="kind")]
 
 
 def dataset_from_json(text: str) -> Any:
@@ -229,6 +340,27 @@ class Judge(Settings):
     client: Client
 
 
+class ImportedTeacher(Settings):
+    """A teacher whose votes on a dataset are read from published files; docs/wikivideo.md has their format."""
+
+    title: str = Field(description="its name in tables")
+    dataset: str
+    modalities: Annotated[list[Literal["audio", "video", "audiovisual"]], Field(min_length=1), Distinct]
+    splits: Annotated[list[Split], Field(min_length=1), Distinct]
+    files: Annotated[list[str], Field(min_length=1), Distinct]
+    form: Literal["scalar", "binary", "digits"] = Field(
+        description="of an answer: a text with a probability, or with Yes or No; or the probabilities of digits 0 to 9"
+    )
+    thinking: bool = Field(description="whether a text without </think> is thinking that was cut off, and no answer")
+    votes: Count = Field(description="of an item; where the files have fewer, the others are missing")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.form == "digits" and (self.votes != 1 or self.thinking):
+            raise ValueError("form: digits are one vote, without thinking; set votes: 1 and thinking: false")
+        return self
+
+
 class Label(Settings):
     """An aggregation of a teacher's votes."""
 
@@ -259,7 +391,8 @@ class TrainingSource(Settings):
 class Training(Settings):
     """The optimisation of a student."""
 
-    steps: Count = Field(description="optimizer steps")
+    steps: Count | None = Field(description="optimizer steps; null: as many as `epochs` take")
+    epochs: Positive | None = Field(description="passes over the premises; null where `steps` says how long")
     premises_per_batch: Count = Field(description="of a micro-batch on one rank")
     hypotheses_per_premise: Count = Field(description="most hypotheses of a premise in a micro-batch")
     accumulation: Count = Field(description="micro-batches of an optimizer step")
@@ -280,6 +413,12 @@ class Training(Settings):
     ranks: Count = Field(description="processes, each with a GPU where there are GPUs")
     seed: int
 
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give either `steps` or `epochs`, and null for the other")
+        return self
+
 
 class Student(Settings):
     """A student: CLUE-D (`distribution`) or CLUE-T (`text`)."""
@@ -290,7 +429,11 @@ class Student(Settings):
     prompt: str
     bins: Annotated[int, Field(ge=2)] = Field(description="of the distribution over [0, 1]")
     sigma: Positive = Field(description="of the Gaussian target")
-    sources: dict[str, TrainingSource]
+    target: Literal["gaussian", "integrated", "mean_matched"] = Field(
+        description="gaussian: densities at the bins (the paper); integrated: each bin's mass; mean_matched: unbiased"
+    )
+    loss: Literal["kl", "mse"] = Field(description="of a distribution: divergence from the target, or squared error")
+    sources: Named[TrainingSource]
     lora: Lora
     training: Training
     batch_premises: Count = Field(description="premises of a batch in prediction")
@@ -309,9 +452,35 @@ class Evaluation(Settings):
     splits: list[Literal["validation", "test"]]
     confidence: Annotated[float, Field(gt=0, lt=1)]
     replicates: Annotated[int, Field(ge=100)] = Field(description="of the cluster bootstrap")
-    reliability_bins: Count
+    reliability_bins: Count = Field(description="of reliability diagrams, and of the expected calibration error")
+    probability_clip: Annotated[float, Field(gt=0, lt=0.5)] = Field(
+        description="log likelihoods and logits take probabilities as at least this far from 0 and 1"
+    )
+    calibration_split: Literal["validation", "test"] | None = Field(
+        description="held out, not among `splits`, to fit each model's temperature on; null fits none"
+    )
     hypothesis_only: HypothesisOnly
     seed: int
+
+    @model_validator(mode="after")
+    def _held_out(self) -> Self:
+        if self.calibration_split in self.splits:
+            raise ValueError(
+                f"calibration_split: {self.calibration_split!r} is among the evaluated splits; name another, or null"
+            )
+        return self
+
+
+class Costs(Settings):
+    """What the forecast of a run's cost assumes; it changes no result."""
+
+    media_s: Positive = Field(description="typical length of a medium")
+    tokens_a_frame: Positive = Field(description="of the model's prompt")
+    sound_tokens_per_s: Positive
+    completion_tokens: Count = Field(description="of a typical answer, reasoning included")
+    prompt_tokens_per_s: Positive | None = Field(description="that one GPU reads; null: not measured, no hours")
+    completion_tokens_per_s: Positive | None = Field(description="that one GPU writes")
+    training_tokens_per_s: Positive | None = Field(description="that one GPU trains on")
 
 
 class Environments(Settings):
@@ -332,18 +501,20 @@ class Config(Settings):
     models: Named[Model]
     teachers: Named[Judge]
     baselines: Named[Judge]
+    imported_teachers: Named[ImportedTeacher]
     labels: Named[Label]
     students: Named[Student]
     evaluation: Evaluation
+    costs: Costs
 
     @model_validator(mode="after")
     def _references(self) -> Self:
         datasets = self.datasets
         if not datasets:
             raise ValueError("datasets: give at least one")
-        shared = self.teachers.keys() & self.baselines.keys()
-        if shared:
-            raise ValueError(f"{sorted(shared)}: the names of teachers and baselines must differ")
+        names = [*self.teachers, *self.baselines, *self.imported_teachers]
+        if shared := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{shared}: the names of teachers, baselines and imported_teachers must differ")
         for name, model in self.models.items():
             _known(model.family, self.families, f"models.{name}.family", "families")
         for kind in ("teachers", "baselines"):
@@ -365,7 +536,7 @@ class Config(Settings):
                 if (source.teacher is None) != (source.label is None):
                     raise ValueError(f"{where}: `teacher` and `label` go together; null both for the dataset's own")
                 if source.teacher is not None and source.label is not None:
-                    _known(source.teacher, self.teachers, f"{where}.teacher", "teachers")
+                    _known(source.teacher, {**self.teachers, **self.imported_teachers}, f"{where}.teacher", "teachers")
                     _known(source.label, self.labels, f"{where}.label", "labels")
         for name, label in self.labels.items():
             if label.min_parsed > label.votes:
@@ -378,10 +549,37 @@ class Config(Settings):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _imported(self) -> Self:
+        for name, teacher in self.imported_teachers.items():
+            _known(teacher.dataset, self.datasets, f"imported_teachers.{name}.dataset", "datasets")
+        for name, student in self.students.items():
+            for dataset, source in student.sources.items():
+                where = f"students.{name}.sources.{dataset}"
+                imported = self.imported_teachers.get(source.teacher or "")
+                if imported is None or source.label is None:
+                    continue
+                if imported.dataset != dataset:
+                    raise ValueError(f"{where}.teacher: {source.teacher} has votes on {imported.dataset} alone")
+                if unseen := set(source.modalities) - set(imported.modalities):
+                    raise ValueError(f"{where}.modalities: {source.teacher} has no votes on {sorted(unseen)}")
+                if imported.votes < (wanted := self.labels[source.label].votes):
+                    raise ValueError(
+                        f"{where}.label: {source.label} takes {wanted} votes, imported_teachers.{source.teacher} has "
+                        f"{imported.votes}; choose a label of fewer votes"
+                    )
+        return self
+
     @property
     def judges(self) -> dict[str, Judge]:
         """Return all models that are asked through a server: the teachers, then the baselines."""
         return {**self.teachers, **self.baselines}
+
+    @property
+    def votes(self) -> dict[str, int]:
+        """Return how many votes on an item there are of each judge and imported teacher."""
+        asked = {name: judge.sampling.votes for name, judge in self.judges.items()}
+        return asked | {name: teacher.votes for name, teacher in self.imported_teachers.items()}
 
 
 def _known(name: str, entries: Mapping[str, object], where: str, kind: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from umui.artifacts import digest_bytes, digest_file, digest_json, write_table
+from umui.datasets.reading import Fault
 from umui.progress import reported
 from umui.tables import ITEMS, LEFT_OUT, Modality, Split
 
@@ -21,8 +22,8 @@ LONGEST_VALUE = 200  # characters of a faulty value that are kept
 class Pair:
     """A premise and a hypothesis, as row `row` of `source` gives them.
 
-    `event` clusters dependent items (null: those that share the premise's medium or text); `label` and `probability`
-    are null where the data set has none.
+    `event` clusters dependent items (null: those that share the premise's medium, or its text where there is none);
+    `label` and `probability` are null where the data set has none.  `column` tells apart the pairs of one row.
     """
 
     source: str
@@ -36,6 +37,7 @@ class Pair:
     probability: float | None = None
     annotations: list[float] | None = None
     event: str | None = None
+    column: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def write_items(found: Iterable[Pair | LeftOut], dataset: str, items: Path, left
     """
     everything = list(found)
     pairs = [entry for entry in everything if isinstance(entry, Pair)]
-    unused = [entry for entry in everything if isinstance(entry, LeftOut)]
+    aside = [entry for entry in everything if isinstance(entry, LeftOut)]
     media_ids = _digests({pair.media_path for pair in pairs if pair.media_path is not None}, workers)
     rows: dict[str, dict[str, Any]] = {}
     origins: dict[str, Pair] = {}
@@ -68,13 +70,18 @@ def write_items(found: Iterable[Pair | LeftOut], dataset: str, items: Path, left
         if first is pair:
             rows[row["item_id"]] = row
         else:
-            unused.append(_duplicate(pair, first))
+            aside.append(_duplicate(pair, first))
     if not rows:
-        reasons = "; ".join(f"{entry.source}, row {entry.row}: {entry.reason}" for entry in unused[:3])
+        reasons = "; ".join(f"{entry.source}, row {entry.row}: {entry.reason}" for entry in aside[:3])
         raise ValueError(f"datasets.{dataset}: no row became an item; the first reasons: {reasons or 'no rows'}")
     write_table(items, ITEMS, list(rows.values()))
-    write_table(left_out, LEFT_OUT, [asdict(entry) | {"value": entry.value[:LONGEST_VALUE]} for entry in unused])
-    print(f"{len(rows)} items of {len({row['premise_id'] for row in rows.values()})} premises, {len(unused)} left out")
+    write_table(left_out, LEFT_OUT, [asdict(entry) | {"value": _printable(entry.value)} for entry in aside])
+    print(f"{len(rows)} items of {len({row['premise_id'] for row in rows.values()})} premises, {len(aside)} left out")
+
+
+def _printable(value: str) -> str:
+    """Return the start of a faulty value, with what is no Unicode as escapes."""
+    return value[:LONGEST_VALUE].encode(errors="backslashreplace").decode()
 
 
 def _digests(paths: Iterable[str], workers: int) -> dict[str, str]:
@@ -91,12 +98,13 @@ def media_id(path: str) -> str:
 def _item(dataset: str, pair: Pair, medium: str | None) -> dict[str, Any]:
     """Return an item's row; its identity rests on what it says alone, so that other items never change it."""
     shown = digest_json([pair.premise_text, medium])[:12]
+    shared = shown if medium is None else digest_bytes(medium.encode())[:12]
     premise_id = f"{dataset}/{pair.split}/{pair.modality}/{shown}"
     return {
         "item_id": f"{premise_id}#{digest_bytes(pair.hypothesis.encode())[:8]}",
         "dataset": dataset,
         "split": pair.split,
-        "event": f"{dataset}/{pair.event if pair.event is not None else shown}",
+        "event": f"{dataset}/{pair.event if pair.event is not None else shared}",
         "premise_id": premise_id,
         "modality": pair.modality,
         "premise_text": pair.premise_text,
@@ -110,22 +118,16 @@ def _item(dataset: str, pair: Pair, medium: str | None) -> dict[str, Any]:
 
 
 def _duplicate(pair: Pair, first: Pair) -> LeftOut:
-    same = (pair.label, pair.probability) == (first.label, first.probability)
+    same = (pair.label, pair.probability, pair.annotations) == (first.label, first.probability, first.annotations)
     reason = f"the premise and hypothesis of {first.source}, row {first.row}" + ("" if same else ", labelled otherwise")
-    return LeftOut(pair.source, pair.row, "", pair.hypothesis, "duplicate", reason)
+    return LeftOut(pair.source, pair.row, pair.column, pair.hypothesis, "duplicate", reason)
 
 
-def probability_in(text: str) -> float:
-    """Return a probability that a file says.
-
-    Raises ValueError when it is no number from 0 to 1.
-    """
-    value = float(text)
-    if not 0 <= value <= 1:  # false for nan too
-        raise ValueError(f"{text} is not from 0 to 1")
-    return value
-
-
-def malformed(source: str, row: int, column: str, value: object, remedy: str) -> LeftOut:
+def malformed(source: str, row: int, fault: Fault) -> LeftOut:
     """Return what says that a field cannot be read."""
-    return LeftOut(source, row, column, str(value), "malformed", remedy)
+    return LeftOut(source, row, fault.column, str(fault.value), "malformed", fault.remedy)
+
+
+def unused(source: str, column: str, count: int, reason: str) -> LeftOut:
+    """Return one row for all that a setting leaves aside of a file, or of one of its columns."""
+    return LeftOut(source, 0, column, f"{count} rows", "unused", reason)

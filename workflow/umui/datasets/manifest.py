@@ -6,31 +6,28 @@ be said), `label` (true or false), `probability` (0 to 1), `annotations` (a list
 test; default test) and `event` (what clusters dependent pairs).
 """
 
-import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from umui import config
-from umui.datasets.importing import LeftOut, Pair, malformed, probability_in
-from umui.tables import MODALITIES, Split
+from umui.datasets.importing import LeftOut, Pair, malformed
+from umui.datasets.reading import Fault, Row, check_columns, csv_rows, jsonl_rows, probability, text
+from umui.tables import Modality, Split
 
 COLUMNS = {
     "premise", "video", "audio", "modality", "hypothesis", "label", "probability", "annotations", "split", "event",
 }  # fmt: skip
 SPLITS: tuple[Split, ...] = get_args(Split)
-TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-
-
-class Fault(ValueError):
-    """A field that cannot be read: its column, its value and the remedy."""
-
-    def __init__(self, column: str, value: object, remedy: str) -> None:
-        super().__init__(f"{column}: {value!r}: {remedy}")
-        self.column, self.value, self.remedy = column, value, remedy
+MODALITIES_OF: dict[str, tuple[Modality, ...]] = {
+    "premise": ("text",), "audio": ("audio",), "video": ("video", "audio", "audiovisual"),
+}  # fmt: skip
+"""What can be shown of a column's premise; the first is the default."""
+TRUTHS = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0": False, "0.0": False, "no": False}
 
 
 def pairs(settings: config.Manifest) -> Iterator[Pair | LeftOut]:
@@ -38,88 +35,71 @@ def pairs(settings: config.Manifest) -> Iterator[Pair | LeftOut]:
 
     Raises ValueError when the file's format or a column is unknown.
     """
-    path = Path(settings.file)
-    for number, row in _rows(path):
+    for number, row in _rows(Path(settings.file)):
         try:
             if isinstance(row, Fault):
                 raise row
-            yield _pair(path, number, row)
+            yield _pair(settings.file, number, _given(row))
         except Fault as fault:
-            yield malformed(settings.file, number, fault.column, fault.value, fault.remedy)
+            yield malformed(settings.file, number, fault)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | Fault]]:
-    """Yield each row with its number as an editor shows it: a CSV's header is row 1."""
+def _rows(path: Path) -> Iterator[tuple[int, Row | Fault]]:
+    """Yield each row with its number as an editor shows it."""
     if path.suffix == ".csv":
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            _check_columns(path, reader.fieldnames or [])
-            for row in reader:
-                number = reader.line_num
-                if None in row:
-                    yield number, Fault("", row[None], "more fields than the header has; quote what holds a comma")
-                else:
-                    yield number, {name: value for name, value in row.items() if value not in ("", None)}
+        yield from csv_rows(path, {"hypothesis"}, COLUMNS)
     elif path.suffix in (".jsonl", ".ndjson"):
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, _json_row(line)
+        yield from jsonl_rows(path)
     elif path.suffix == ".parquet":
-        data = pq.ParquetFile(path)
-        _check_columns(path, data.schema_arrow.names)
-        number = 0
-        for batch in data.iter_batches():
-            for row in batch.to_pylist():
-                number += 1
-                yield number, {name: value for name, value in row.items() if value is not None}
+        yield from enumerate(_parquet_rows(path), start=1)
     else:
         raise ValueError(f"{path}: a manifest is a .csv, .jsonl or .parquet file")
 
 
-def _json_row(line: str) -> Mapping[str, Any] | Fault:
+def _parquet_rows(path: Path) -> Iterator[Row]:
     try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        return Fault("", line, f"not JSON: {error.msg} at character {error.pos + 1}; give one object a line")
-    if not isinstance(row, dict):
-        return Fault("", line, "not a JSON object; give one object a line")
+        data = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path}: not a Parquet file: {error}") from None
+    check_columns(path, data.schema_arrow.names, {"hypothesis"}, COLUMNS)
+    for batch in data.iter_batches():
+        yield from batch.to_pylist()
+
+
+def _given(row: Row) -> Row:
+    """Return the columns that say something.  Raises Fault at an unknown one: JSONL has no header to check."""
     if unknown := sorted(row.keys() - COLUMNS):
-        return Fault(unknown[0], row[unknown[0]], f"unknown column; known are {', '.join(sorted(COLUMNS))}")
-    return {name: value for name, value in row.items() if value is not None}
+        raise Fault(unknown[0], row[unknown[0]], f"unknown column; known are {', '.join(sorted(COLUMNS))}")
+    return {
+        name: value
+        for name, value in row.items()
+        if value is not None and not (isinstance(value, str) and not value.strip())
+    }
 
 
-def _check_columns(path: Path, names: Any) -> None:
-    unknown = sorted(set(names) - COLUMNS)
-    if unknown or "hypothesis" not in names:
-        fault = f"unknown columns {unknown}" if unknown else "the column hypothesis is missing"
-        raise ValueError(f"{path}: {fault}; a manifest's columns are {', '.join(sorted(COLUMNS))}")
-
-
-def _pair(path: Path, number: int, row: Mapping[str, Any]) -> Pair:
-    if not str(row.get("hypothesis", "")).strip():
-        raise Fault("hypothesis", row.get("hypothesis", ""), "empty; give a declarative sentence")
+def _pair(source: str, number: int, row: Row) -> Pair:
+    hypothesis = text(row, "hypothesis", "give a declarative sentence")
     if "video" in row and "audio" in row:
         raise Fault("audio", row["audio"], "a row has one medium; for a video's own sound say modality audiovisual")
-    medium = row.get("video", row.get("audio"))
-    if medium is None and not str(row.get("premise", "")).strip():
-        raise Fault("premise", row.get("premise", ""), "empty; give a premise, a video or an audio")
-    modality = row.get("modality", "video" if "video" in row else "audio" if "audio" in row else "text")
-    if modality not in MODALITIES or (modality == "text") != (medium is None):
-        raise Fault("modality", modality, f"give one of {', '.join(MODALITIES)} that fits the row's medium")
+    shown = "video" if "video" in row else "audio" if "audio" in row else "premise"
+    medium = text(row, shown, "give a premise as text, or the path of a video or audio file")
+    possible = MODALITIES_OF[shown]
+    modality = row.get("modality", possible[0])
+    if modality not in possible:
+        raise Fault("modality", modality, f"give one of {', '.join(possible)}, which the column {shown} allows")
     split = row.get("split", "test")
     if split not in SPLITS:
         raise Fault("split", split, f"give one of {', '.join(SPLITS)}")
     return Pair(
-        source=str(path),
+        source=source,
         row=number,
         split=split,
         modality=modality,
-        premise_text=str(row["premise"]) if "premise" in row else None,
-        media_path=None if medium is None else str(path.parent / str(medium)),
-        hypothesis=str(row["hypothesis"]),
+        premise_text=text(row, "premise", "give text") if "premise" in row else None,
+        media_path=None if shown == "premise" else str(Path(source).parent / medium),
+        hypothesis=hypothesis,
         label=_label(row["label"]) if "label" in row else None,
-        probability=_probability("probability", row["probability"]) if "probability" in row else None,
+        probability=probability("probability", row["probability"]) if "probability" in row else None,
         annotations=_annotations(row["annotations"]) if "annotations" in row else None,
         event=str(row["event"]) if "event" in row else None,
     )
@@ -132,18 +112,11 @@ def _label(value: object) -> bool:
     return truth
 
 
-def _probability(column: str, value: object) -> float:
-    try:
-        return probability_in(str(value))
-    except ValueError:
-        raise Fault(column, value, "give a number from 0 to 1") from None
-
-
 def _annotations(value: object) -> list[float]:
     try:
         values = json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
-        raise Fault("annotations", value, "give a list such as [0.2, 0.35]") from None
+    except (ValueError, RecursionError):
+        values = None
     if not isinstance(values, list) or not values:
         raise Fault("annotations", value, "give a list such as [0.2, 0.35]")
-    return [_probability("annotations", one) for one in values]
+    return [probability("annotations", one) for one in values]

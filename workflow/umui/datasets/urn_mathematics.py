@@ -88,9 +88,9 @@ HYPOTHESES = (
         lambda draws, outcome: draws[0],
     ),
     Hypothesis(
-        "Most of the drawn balls were blue.",
-        lambda draws, alpha, beta: float(2 * sum(draws) < len(draws)),
-        lambda draws, outcome: 2 * sum(draws) < len(draws),
+        "The last ball drawn was blue.",
+        lambda draws, alpha, beta: float(not draws[-1]),
+        lambda draws, outcome: not draws[-1],
     ),
 )
 

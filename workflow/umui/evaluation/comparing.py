@@ -10,7 +10,7 @@ import pandas as pd
 from umui.artifacts import write_text
 from umui.config import Evaluation
 from umui.evaluation import intervals
-from umui.evaluation.joining import cells, cluster_of, read_items, read_predictions
+from umui.evaluation.joining import cells, cluster_of, read_items, read_predictions, reference_of
 from umui.evaluation.metrics import MSE_X100, MSE_X100_GRADED, Metric, divide
 
 COLUMNS = [
@@ -38,9 +38,7 @@ def compare(
     answers = {name: read_predictions(files, items).set_index("item_id") for name, files in predictions.items()}
     rows = []
     for a, b in pairs:
-        joined = evaluated.join(answers[a], on="item_id").rename(columns={"predicted": "predicted_a"})
-        joined = joined.join(answers[b], on="item_id").rename(columns={"predicted": "predicted_b"})
-        asked = joined[joined["item_id"].isin(answers[a].index) & joined["item_id"].isin(answers[b].index)]
+        asked = both_asked(evaluated, answers[a], answers[b])
         for (dataset, modality, cell), metric in product(cells(asked), (MSE_X100, MSE_X100_GRADED)):
             names = {"comparison": f"{a} against {b}", "model_a": a, "model_b": b}
             names |= {"dataset": dataset, "modality": modality, "metric": metric.name}
@@ -48,15 +46,22 @@ def compare(
     write_text(csv, pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
 
 
+def both_asked(items: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    """Return the items that both were asked about, with `predicted_a` and `predicted_b`; answers are by item_id."""
+    joined = items.join(a.rename(columns={"predicted": "predicted_a"}), on="item_id", how="inner")
+    return joined.join(b.rename(columns={"predicted": "predicted_b"}), on="item_id", how="inner")
+
+
 def paired(metric: Metric, cell: pd.DataFrame, settings: Evaluation) -> dict[str, float | int | None]:
     """Return both models' values, their difference a - b and ratio a / b with intervals from the same resamples.
 
     Only items that both models predicted count.  What is undefined (no items, a division by 0) is null.
+    The p-value is that of the module `differences`.
     """
-    both = cell.dropna(subset=["truth", "predicted_a", "predicted_b"])
-    both = both[metric.keeps(both["truth"].to_numpy())]
-    truth = both["truth"].to_numpy()
-    terms_a, terms_b = (metric.terms(both[column].to_numpy(), truth) for column in ("predicted_a", "predicted_b"))
+    both = cell.dropna(subset=["predicted_a", "predicted_b"])
+    both = both[metric.keeps(reference_of(both, metric.reference))]
+    reference = reference_of(both, metric.reference)
+    terms_a, terms_b = (metric.terms(both[column].to_numpy(), reference) for column in ("predicted_a", "predicted_b"))
     sums_CK = intervals.cluster_sums(np.hstack([terms_a, terms_b]), cluster_of(both))
     random = intervals.generator(settings.seed, cell["dataset"].iloc[0], cell["modality"].iloc[0])
     totals_RK = intervals.resampled_totals(sums_CK, settings.replicates, random)
@@ -72,6 +77,7 @@ def paired(metric: Metric, cell: pd.DataFrame, settings: Evaluation) -> dict[str
         "difference": _null(a - b),
         "difference_ci_low": difference.low,
         "difference_ci_high": difference.high,
+        "p_value": intervals.two_sided_p_value(a_R - b_R),
         "ratio": _null(divide(a, b)),
         "ratio_ci_low": ratio.low,
         "ratio_ci_high": ratio.high,

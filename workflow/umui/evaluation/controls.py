@@ -2,23 +2,24 @@
 
 constant
     The mean training label: what is known without the premise and the hypothesis.
+majority
+    0 or 1, whichever side of 0.5 most training labels are on: what accuracy and F1 are without looking at anything.
 hypothesis-only
     Ridge regression on the hypothesis' words: what is known without the premise.  A model that is no better has not
     used its evidence.
 oracle
     The dataset's own probability, where it is exact: the least error that there is.
 
-Constant and hypothesis-only learn from the labels that the students learn from, and know the dataset and the modality:
-they are fitted for each of these alone.  Where the training split has no label of a modality, they are fitted on the
-dataset's other modalities.
+All but the oracle learn from the labels that the students learn from, and know the dataset and the modality: they are
+fitted for each of these alone.  Where the training split has no label of a modality, they are fitted on the dataset's
+other modalities.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -27,17 +28,18 @@ from sklearn.pipeline import make_pipeline
 
 from umui.artifacts import read_table, write_table
 from umui.config import Evaluation
-from umui.evaluation.joining import cells, read_items
+from umui.evaluation.joining import FloatArray, cells, read_items
 from umui.tables import LABELS, PREDICTIONS
 
-FloatArray = npt.NDArray[np.float64]
+Control = Literal["constant", "majority", "hypothesis-only"]
+CONTROLS: tuple[Control, ...] = get_args(Control)
 Fit = Callable[[pd.DataFrame, pd.DataFrame], FloatArray]
 """From training rows (hypothesis, target) and asked rows (hypothesis), the asked rows' probabilities."""
 
 
 def control(
     settings: Evaluation,
-    kind: Literal["constant", "hypothesis-only", "oracle"],
+    kind: Control | Literal["oracle"],
     items: Sequence[Path],
     labels: Sequence[Path],
     splits: Sequence[str],
@@ -49,13 +51,20 @@ def control(
         write_predictions(predictions, kind, asked.assign(predicted=asked["truth"]))
         return
     training = training_labels(read_items(items, ["train"]), labels)
+    write_predictions(predictions, kind, fit_each(training, asked, fit_of(settings, kind)))
+
+
+def fit_of(settings: Evaluation, kind: Control) -> Fit:
+    """Return how a control learns and answers."""
 
     def fit(learned: pd.DataFrame, shown: pd.DataFrame) -> FloatArray:
         if kind == "constant":
             return np.full(len(shown), learned["target"].mean())
+        if kind == "majority":
+            return np.full(len(shown), float((learned["target"] > 0.5).mean() > 0.5))
         return hypothesis_only(learned, shown, settings.hypothesis_only.ngram_max, settings.hypothesis_only.l2)
 
-    write_predictions(predictions, kind, fit_each(training, asked, fit))
+    return fit
 
 
 def labels_as_predictions(

@@ -9,8 +9,8 @@ import pandas as pd
 from umui.artifacts import digest_json, write_table
 from umui.config import Evaluation
 from umui.evaluation import intervals
-from umui.evaluation.joining import cells, cluster_of, read_items, read_predictions
-from umui.evaluation.metrics import MAE, MSE_X100, MSE_X100_GRADED, Metric, ece
+from umui.evaluation.joining import cells, cluster_of, read_items, read_predictions, reference_of
+from umui.evaluation.metrics import Metric, every
 from umui.tables import METRICS
 
 
@@ -29,34 +29,43 @@ def evaluate(
     """
     answers = read_predictions(predictions, items)
     joined = read_items(items, settings.splits).merge(answers, on="item_id", how="left", indicator="asked")
-    rows: list[dict[str, Any]] = []
-    for dataset, modality, cell in cells(joined):
-        if (cell["asked"] == "both").any():
-            identity = {"model": model, "role": role, "parameters": parameters}
-            identity |= {"dataset": dataset, "modality": modality}
-            chosen = (MSE_X100, MSE_X100_GRADED, MAE, ece(settings.reliability_bins))
-            rows += [identity | measure(metric, cell, settings) for metric in chosen]
-    write_table(metrics, METRICS, rows)
+    write_table(
+        metrics, METRICS, metrics_of(joined, {"model": model, "role": role, "parameters": parameters}, settings)
+    )
+
+
+def metrics_of(joined: pd.DataFrame, identity: dict[str, Any], settings: Evaluation) -> list[dict[str, Any]]:
+    """Return all figures of a model on each dataset and modality that it was asked about.
+
+    `joined` has the columns of `measure`, and `asked`, which is "both" for items that have a prediction.
+    """
+    chosen = every(settings.reliability_bins, settings.probability_clip)
+    return [
+        identity | {"dataset": dataset, "modality": modality} | measure(metric, cell, settings)
+        for dataset, modality, cell in cells(joined)
+        if (cell["asked"] == "both").any()
+        for metric in chosen
+    ]
 
 
 def measure(metric: Metric, cell: pd.DataFrame, settings: Evaluation) -> dict[str, Any]:
     """Return one figure of one dataset and modality, with its interval and counts.
 
-    `cell` has the columns item_id, dataset, modality, event, truth and predicted (nan where the model gave none).
-    Items of unknown truth have no error and do not count; items without a prediction are counted as missing.
+    `cell` has the columns item_id, dataset, modality, event, truth, label, annotations and predicted (nan where the
+    model gave none).  Items of which the metric's reference is unknown do not count; items without a prediction are
+    counted as missing.
     """
-    known = cell[cell["truth"].notna()]
-    counting = known[metric.keeps(known["truth"].to_numpy())]
+    counting = cell[metric.keeps(reference_of(cell, metric.reference))]
     used = counting[counting["predicted"].notna()].sort_values("item_id")
-    predicted, truth = used["predicted"].to_numpy(), used["truth"].to_numpy()
-    sums_CK = intervals.cluster_sums(metric.terms(predicted, truth), cluster_of(used))
+    predicted, reference = used["predicted"].to_numpy(), reference_of(used, metric.reference)
+    sums_CK = intervals.cluster_sums(metric.terms(predicted, reference), cluster_of(used))
     # The stream does not depend on the model: models are judged on the same resamples of the same events.
     random = intervals.generator(settings.seed, cell["dataset"].iloc[0], cell["modality"].iloc[0])
     totals_RK = intervals.resampled_totals(sums_CK, settings.replicates, random)
     low, high = intervals.percentile_interval(metric.value(totals_RK), settings.confidence)
     return {
         "metric": metric.name,
-        "value": metric.of(predicted, truth),
+        "value": metric.of(predicted, reference),
         "ci_low": low,
         "ci_high": high,
         "n_items": len(used),

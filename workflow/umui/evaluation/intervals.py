@@ -18,6 +18,8 @@ import numpy.typing as npt
 from umui.artifacts import digest_json
 
 FloatArray = npt.NDArray[np.float64]
+DRAWS_AT_A_TIME = 1_000_000
+"""Bounds the memory of a bootstrap, whatever the number of clusters."""
 
 
 class Interval(NamedTuple):
@@ -46,9 +48,14 @@ def resampled_totals(sums_CK: FloatArray, replicates: int, random: np.random.Gen
     """
     n_clusters, n_terms = sums_CK.shape
     totals_RK = np.empty((replicates if n_clusters > 1 else 0, n_terms))
-    for total_K in totals_RK:
-        times_drawn = np.bincount(random.integers(n_clusters, size=n_clusters), minlength=n_clusters)
-        total_K[:] = times_drawn @ sums_CK
+    block = max(1, DRAWS_AT_A_TIME // max(1, n_clusters))
+    for start in range(0, len(totals_RK), block):
+        some_RK = totals_RK[start : start + block]
+        drawn_RC = random.integers(n_clusters, size=(len(some_RK), n_clusters))
+        numbered_RC = drawn_RC + n_clusters * np.arange(len(some_RK))[:, None]
+        times_drawn_RC = np.bincount(numbered_RC.ravel(), minlength=numbered_RC.size).reshape(drawn_RC.shape)
+        for total_K, times_drawn_C in zip(some_RK, times_drawn_RC.astype(np.float64), strict=True):
+            np.matmul(times_drawn_C, sums_CK, out=total_K)
     return totals_RK
 
 
@@ -62,6 +69,17 @@ def percentile_interval(values: FloatArray, confidence: float) -> Interval:
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail])
     return Interval(float(low), float(high))
+
+
+def two_sided_p_value(values: FloatArray) -> float | None:
+    """Return the p-value of 0, from replicates, (R,): twice the smaller share of them on either side of 0.
+
+    Replicates at 0 count on both sides; one is added to counts and replicates.  It is null where the interval is.
+    """
+    if not values.size or not np.isfinite(values).all():
+        return None
+    smaller = min(np.count_nonzero(values <= 0), np.count_nonzero(values >= 0))
+    return float(min(1, 2 * (smaller + 1) / (values.size + 1)))
 
 
 def method(replicates: int, confidence: float, n_clusters: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +11,33 @@ import pandas as pd
 from umui.artifacts import read_table
 from umui.tables import ITEMS, MODALITIES, PREDICTIONS, Modality
 
-ITEM_COLUMNS = ["item_id", "dataset", "split", "event", "modality", "hypothesis", "probability"]
+FloatArray = npt.NDArray[np.float64]
+Reference = Literal["truth", "label", "annotations"]
+"""What predictions are compared with: the probability, whether it came true (0 or 1), the annotators' probabilities."""
+
+ITEM_COLUMNS = [
+    "item_id", "dataset", "split", "event", "modality", "hypothesis", "label", "probability", "annotations",
+]  # fmt: skip
 
 
 def read_items(files: Sequence[Path], splits: Sequence[str]) -> pd.DataFrame:
     """Read the items of some splits; the column `truth` is the item's probability, nan where it is not known."""
     items: pd.DataFrame = read_table(files, ITEMS, ITEM_COLUMNS).to_pandas()
     return items[items["split"].isin(splits)].rename(columns={"probability": "truth"}).reset_index(drop=True)
+
+
+def reference_of(rows: pd.DataFrame, reference: Reference) -> FloatArray:
+    """Return what a metric compares with, nan where it is not known.
+
+    `truth` and `label` are (N,); `annotations` are (N, A), where A is the most that a row has.
+    """
+    if reference != "annotations":
+        return rows[reference].to_numpy(dtype=np.float64, na_value=np.nan)
+    lists = [[] if given is None else given for given in rows["annotations"]]
+    padded = np.full((len(lists), max(map(len, lists), default=0)), np.nan)
+    for row, given in zip(padded, lists, strict=True):
+        row[: len(given)] = given
+    return padded
 
 
 def read_predictions(files: Sequence[Path], items: Sequence[Path]) -> pd.DataFrame:

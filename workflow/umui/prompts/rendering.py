@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import jinja2
+from jinja2.sandbox import SandboxedEnvironment
 
 from umui.artifacts import digest_json
 from umui.tables import Modality
@@ -52,6 +53,25 @@ def render(prompt: str, modality: Modality, premise_text: str | None, hypothesis
     return Words(system=system, premise=premise, hypothesis=claim)
 
 
+def render_whole(template: Path, modality: Modality, premise_text: str | None, hypothesis: str) -> Words:
+    """Render a user's own template, whose parts stand in any order: its blocks are `system` and `user`.
+
+    The blocks know `modality`, `premise_text` (empty where there is none) and `hypothesis`; all of the user's turn
+    comes back as the premise's words.  Raises ValueError when the template cannot be read or lacks a block.
+    """
+    context = {
+        "modality": modality,
+        "premise_text": _harmless(premise_text or ""),
+        "hypothesis": _harmless(hypothesis),
+    }
+    blocks = _whole(template)
+    try:
+        system, user = ("".join(blocks.blocks[name](blocks.new_context(context))) for name in ("system", "user"))
+    except jinja2.UndefinedError as error:
+        raise ValueError(f"{template}: {error}; known are {', '.join(sorted(context))}") from error
+    return Words(system=system, premise=user, hypothesis="")
+
+
 def answer_form(prompt: str) -> Literal["scalar", "binary"]:
     """Return what the template asks for: a probability (scalar), or Yes or No (binary)."""
     return "binary" if _block(prompt, "answer", {}) == "binary" else "scalar"
@@ -65,6 +85,18 @@ def _harmless(text: str) -> str:
 def _block(prompt: str, name: str, context: dict[str, str]) -> str:
     template = _template(prompt)
     return "".join(template.blocks[name](template.new_context(context)))
+
+
+@cache
+def _whole(file: Path) -> jinja2.Template:
+    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
+    try:
+        template = environment.from_string(file.read_text(encoding="utf-8"))
+    except (OSError, jinja2.TemplateSyntaxError) as error:
+        raise ValueError(f"{file}: cannot be read as a prompt's template ({error})") from error
+    if missing := {"system", "user"} - template.blocks.keys():
+        raise ValueError(f"{file}: the block {min(missing)} is missing; the template needs the blocks system and user")
+    return template
 
 
 @cache

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from umui.artifacts import read_table, write_text
-from umui.tables import ITEMS, LABELS, MEDIA, MODALITIES, PREDICTIONS, VOTES, Table
+from umui.artifacts import read_rows, read_table, write_text
+from umui.tables import ITEMS, LABELS, LEFT_OUT, MEDIA, MODALITIES, PREDICTIONS, VOTES, Table
 
 WHERE = ["dataset", "split", "modality"]
 COLUMNS = ["stage", "source", *WHERE, "status", "count"]
@@ -23,6 +23,10 @@ and what had to be left out of what follows.
 
 {items}
 
+## Rows that became no item
+
+{aside}
+
 ## Left out
 
 {left_out}
@@ -36,6 +40,7 @@ media could not be used; *no_label*: the teacher gave none; *unparsed*: the answ
 
 def coverage(
     items: Sequence[Path],
+    left_out: Mapping[str, Sequence[Path]],
     media: Sequence[Path],
     votes: Mapping[str, Sequence[Path]],
     labels: Mapping[str, Sequence[Path]],
@@ -61,9 +66,30 @@ def coverage(
         counts.append(tally(answers.assign(status=labelled), "labels", source))
     for source, files in predictions.items():
         counts.append(tally(_placed(files, PREDICTIONS, "status", every), "predictions", source))
-    rows = pd.concat(counts, ignore_index=True)
-    write_text(csv, rows.to_csv(index=False, lineterminator="\n"))
-    write_text(markdown, MARKDOWN.format(items=_overview(rows), left_out=_left_out(rows)))
+    rows, aside = pd.concat(counts, ignore_index=True), _aside(left_out)
+    of_files = aside.groupby(["source", "dataset", "status"], as_index=False).size().rename(columns={"size": "count"})
+    of_files = of_files.assign(stage="files", split="", modality="")[COLUMNS]
+    write_text(csv, pd.concat([of_files, rows]).to_csv(index=False, lineterminator="\n"))
+    page = MARKDOWN.format(items=_overview(rows), aside=_files(aside), left_out=_left_out(rows))
+    write_text(markdown, page)
+
+
+def _aside(left_out: Mapping[str, Sequence[Path]]) -> pd.DataFrame:
+    """Return the rows of all data sets' left_out tables, with their dataset."""
+    rows = [row | {"dataset": name} for name, files in left_out.items() for row in read_rows(files, LEFT_OUT)]
+    return pd.DataFrame(rows, columns=[*LEFT_OUT.schema.names, "dataset"])
+
+
+def _files(aside: pd.DataFrame) -> str:
+    """Return what was left out of each file, with the first such row; `unused` says itself how many it stands for."""
+    lines = []
+    for source, group in aside.groupby(["dataset", "source", "column", "status"]):
+        first, status = group.iloc[0], source[-1]
+        said = first["value"] if status == "unused" else f"row {first['row']}"
+        lines.append([*source, len(group), f"{said}: {first['reason']}"])
+    if not lines:
+        return "None."
+    return markdown_table(["dataset", "file", "column", "status", "entries", "the first"], lines)
 
 
 def tally(rows: pd.DataFrame, stage: str, source: str) -> pd.DataFrame:

@@ -24,6 +24,10 @@ DASHES = {"text": "-", "audio": "--", "video": "-.", "audiovisual": (0, (1, 1)),
 GREY = "#888888"
 TEXT_WIDTH_IN = 6.9
 POINTS_OF_A_CURVE = 25
+BATCHING_COLUMNS = [
+    "student", "batching", "step", "loss", "loss_p10", "loss_p90", "gradient_norm", "gradient_norm_p10",
+    "gradient_norm_p90", "n_steps",
+]  # fmt: skip
 CURVE_COLUMNS = ["student", "modality", "step", "loss", "gradient_norm", "n_steps"]
 STYLE: dict[Any, Any] = {
     "font.size": 8, "axes.titlesize": 8, "axes.linewidth": 0.6, "axes.spines.top": False, "axes.spines.right": False,
@@ -35,7 +39,7 @@ STYLE: dict[Any, Any] = {
 def reliability_figure(csv: Path, svg: Path, png: Path) -> None:
     """Draw reliability diagrams from their bins: a row of panels a model, a column a dataset and modality."""
     bins = pd.read_csv(csv)
-    _save(lambda: draw_reliability(bins), svg, png)
+    save(lambda: draw_reliability(bins), svg, png)
 
 
 def training_curves(logs: Mapping[str, Sequence[Path]], csv: Path, svg: Path, png: Path) -> None:
@@ -45,7 +49,32 @@ def training_curves(logs: Mapping[str, Sequence[Path]], csv: Path, svg: Path, pn
         for student, files in logs.items()
     ])  # fmt: skip
     write_text(csv, curves[CURVE_COLUMNS].to_csv(index=False, lineterminator="\n"))
-    _save(lambda: draw_curves(curves), svg, png)
+    save(lambda: draw_curves(curves), svg, png)
+
+
+def batching_curves(logs: Mapping[str, Sequence[Path]], csv: Path, svg: Path, png: Path) -> None:
+    """Write and draw students' loss and gradient norm by how their batches were made (Figure 5 of the paper).
+
+    The students' losses must be comparable: one read-out, one kind of labels.
+    """
+    curves = pd.concat([
+        summarise_batching(read_table(files, TRAINING_LOG).to_pandas()).assign(student=student)
+        for student, files in logs.items()
+    ])  # fmt: skip
+    write_text(csv, curves[BATCHING_COLUMNS].to_csv(index=False, lineterminator="\n"))
+    save(lambda: draw_batching(curves), svg, png)
+
+
+def summarise_batching(log: pd.DataFrame) -> pd.DataFrame:
+    """Return mean, 10th and 90th percentile of loss and gradient norm over equal stretches of steps."""
+    width = math.ceil(log["step"].max() / POINTS_OF_A_CURVE)
+    stretches = log.groupby((log["step"] - 1) // width)
+    columns = {"step": stretches["step"].mean(), "n_steps": stretches.size()}
+    for name in ("loss", "gradient_norm"):
+        columns[name] = stretches[name].mean()
+        columns |= {f"{name}_p10": stretches[name].quantile(0.1), f"{name}_p90": stretches[name].quantile(0.9)}
+    batching = "mixed" if (log["modality"] == "mixed").all() else "by_modality"
+    return pd.DataFrame(columns).reset_index(drop=True).assign(batching=batching)
 
 
 def summarise_log(log: pd.DataFrame) -> pd.DataFrame:
@@ -124,7 +153,30 @@ def draw_curves(curves: pd.DataFrame) -> Figure:
     return figure
 
 
-def _save(draw: Callable[[], Figure], svg: Path, png: Path) -> None:
+def draw_batching(curves: pd.DataFrame) -> Figure:
+    """Draw loss and gradient norm against the optimizer step, with a band from the 10th to the 90th percentile."""
+    figure = Figure(figsize=(TEXT_WIDTH_IN, 2.6), layout="constrained")
+    grid = figure.subplots(1, 2)
+    colours = {"by_modality": COLOURS["text"], "mixed": COLOURS["audio"]}
+    for axes, (column, label) in zip(grid, (("loss", "loss (nats)"), ("gradient_norm", "gradient norm")), strict=True):
+        for student, curve in curves.groupby("student", sort=False):
+            batching = str(curve["batching"].iloc[0])
+            colour, dashes = colours[batching], "-" if batching == "by_modality" else "--"
+            axes.fill_between(
+                curve["step"], curve[f"{column}_p10"], curve[f"{column}_p90"], color=colour, alpha=0.2, lw=0
+            )
+            axes.plot(curve["step"], curve[column], color=colour, ls=dashes,
+                      label=f"{student}: {batching.replace('_', ' ')}")  # fmt: skip
+        axes.set(yscale="log", ylabel=label, xlabel="optimizer step", xlim=(0, None))
+        axes.yaxis.set_major_locator(LogLocator(subs=[1, 2, 3, 5]))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter("{x:g}")
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
+
+
+def save(draw: Callable[[], Figure], svg: Path, png: Path) -> None:
     """Draw in one style, whatever the user's; write SVG and PNG without dates: the same numbers give the same bytes."""
     metadata: dict[str, dict[str, Any]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
     with matplotlib.style.context(["default", STYLE]):

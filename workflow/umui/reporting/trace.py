@@ -54,7 +54,8 @@ def _vote_lines(item_id: str, results: Path) -> Iterator[str]:
         if row["vote"] == 0:
             shown = f", evidence {row['evidence_digest'][:12]}…" if row["evidence_digest"] else ""
             yield f"votes of {row['teacher']}{shown}  ({file})"
-        said = f"{_number(row['probability'])} ({row['parse_status']}), seed {row['seed']}"
+        seed = "imported" if row["seed"] is None else f"seed {row['seed']}"
+        said = f"{_number(row['probability'])} ({row['parse_status']}), {seed}"
         yield f"  {row['vote']}: {said}: {row['text']!r}"
 
 

@@ -19,6 +19,9 @@ from umui.student.omni import Omni
 from umui.tables import Modality
 
 SPATIAL_FACTOR_PX = 28  # a patch is 14 pixels, and 2 x 2 patches make a token
+# transformers truncates a frame pair's position in time, number x 2 / rate x 25 in single precision: at 6.25 frames a
+# second 39.999998 of the sixth pair becomes 39.  A rate that is lower by a millionth makes it 40, as it is in vLLM.
+RATE_SHORTFALL = 1e-6
 LEAST_SOUND_S = 0.1  # of shorter sounds the audio tower makes no token
 REMEMBERED_SUFFIXES = 1 << 16
 _WORDS = "\N{SYMBOL FOR SUBSTITUTE}"  # stands for a user's words while the chat template is cut in two
@@ -53,7 +56,7 @@ def video_arguments(media_settings: config.Media) -> dict[str, Any]:
     side_px = -(-media_settings.frame_size_px // SPATIAL_FACTOR_PX) * SPATIAL_FACTOR_PX
     return {
         "size": {"shortest_edge": SPATIAL_FACTOR_PX**2, "longest_edge": side_px**2},
-        "fps": media_settings.frame_rate_hz,
+        "fps": media_settings.frame_rate_hz * (1 - RATE_SHORTFALL),
         "do_sample_frames": False,
     }
 
@@ -69,7 +72,7 @@ class Encoder:
         self._thinker, self._evidence, self._prompt = omni.thinker, evidence, prompt
         self._video_arguments = {**video_arguments(media_settings), "cap_pixels_per_frame": False}
         extractor = omni.processor.feature_extractor
-        self._longest_sound_s = extractor.chunk_length
+        self.longest_sound_s: float = extractor.chunk_length
         if extractor.sampling_rate != media_settings.sample_rate_hz:
             raise ValueError(
                 f"media.sample_rate_hz: {media_settings.sample_rate_hz}, but the model hears {extractor.sampling_rate}"
@@ -84,8 +87,12 @@ class Encoder:
         if premise.modality in SEES and not self._evidence.n_frames(premise.media_id):
             return False
         if premise.modality in HEARS:
-            return LEAST_SOUND_S <= self._evidence.sound_s(premise.media_id) <= self._longest_sound_s
+            return LEAST_SOUND_S <= self.sound_s(premise) <= self.longest_sound_s
         return True
+
+    def sound_s(self, premise: Premise) -> float:
+        """Return the length of a premise's sound in seconds; 0 without sound."""
+        return self._evidence.sound_s(premise.media_id)
 
     def encode(self, premises: Sequence[Premise], system: str | None = None) -> list[EncodedPremise]:
         """Encode premises that can be shown; `system` replaces the prompt's own system words.
@@ -106,8 +113,11 @@ class Encoder:
 
     def hypothesis(self, premise: Premise, hypothesis: str, answer: str | None = None) -> Suffix:
         """Tokenise the prompt's words from the hypothesis on, and the answer."""
-        words = rendering.render(self._prompt, premise.modality, premise.text, hypothesis)
-        return self.suffix(words.hypothesis, answer)
+        return self.suffix(self.words(premise, hypothesis).hypothesis, answer)
+
+    def words(self, premise: Premise, hypothesis: str) -> rendering.Words:
+        """Render the prompt."""
+        return rendering.render(self._prompt, premise.modality, premise.text, hypothesis)
 
     def _suffix(self, words: str, answer: str | None = None) -> Suffix:
         """Tokenise the end of a user's turn and the turn to the assistant, and the answer with its end of turn."""
@@ -123,7 +133,7 @@ class Encoder:
         return words
 
     def _prefix(self, premise: Premise, system: str | None) -> str:
-        words = rendering.render(self._prompt, premise.modality, premise.text, "")
+        words = self.words(premise, "")
         before, after = self._frame(premise.modality, words.system if system is None else system)
         prefix = before + words.premise
         ids = self._tokenizer(prefix)["input_ids"]

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from torch.nn import functional
 
 from umui import config
+from umui.student import targets
 from umui.student.omni import Omni
 from umui.student.packing import Batch
 from umui.student.reading import Features, answer_positions, hidden_states
@@ -26,55 +27,20 @@ HEAD_DEVIATION = 0.02  # of the head's first weights: the first distribution is 
 ANSWER = re.compile(r"<answer>([01]\.\d\d)</answer>")
 
 
-class Student(nn.Module):
-    """A thinker whose adapters, and head where there is one, are all that trains.
+class Reader(nn.Module):
+    """A thinker, with or without adapters, and the head that makes a distribution; without a head it answers in words.
 
-    Raises ValueError when not every layer of the text decoder gets an adapter at every target.
+    The head's rows, one a bin, stand on the last hidden state of the prompt.
     """
 
-    def __init__(self, omni: Omni, settings: config.Student) -> None:
+    def __init__(self, adapted: Any, head: nn.Linear | None) -> None:
         super().__init__()
-        text_config = omni.thinker.config.text_config
-        targets = settings.lora.targets
-        pattern = rf".*language_model\.layers\.\d+\.(self_attn|mlp)\.({'|'.join(targets)})"
-        adapters = LoraConfig(
-            r=settings.lora.rank,
-            lora_alpha=settings.lora.alpha,
-            lora_dropout=settings.lora.dropout,
-            target_modules=pattern,
-        )
-        with stream(settings.training.seed, "initial adapters", device=torch.device("cpu")):
-            self.adapted = get_peft_model(omni.thinker, adapters, autocast_adapter_dtype=False)
-        n_adapters = sum(name.endswith("lora_A.default.weight") for name, _ in self.adapted.named_parameters())
-        wanted = text_config.num_hidden_layers * len(targets)
-        if n_adapters != wanted:
-            raise ValueError(f"{n_adapters} modules match lora.targets {targets}; {wanted} were to get an adapter")
-        self.head = None
-        if settings.read_out == "distribution":
-            weight = omni.thinker.lm_head.weight
-            self.head = nn.Linear(text_config.hidden_size, settings.bins, device=weight.device, dtype=weight.dtype)
-            with stream(settings.training.seed, "initial head", device=weight.device):
-                nn.init.normal_(self.head.weight, std=HEAD_DEVIATION)
-            nn.init.zeros_(self.head.bias)
-        self.sigma = settings.sigma
+        self.adapted, self.head = adapted, head
 
     @property
     def thinker(self) -> Any:
         """The thinker inside, adapters in place."""
-        return self.adapted.base_model.model
-
-    def forward(self, batch: Batch, features: Sequence[Features], labels_N: torch.Tensor) -> torch.Tensor:
-        """Return the loss of each item, shape (N,): KL(Q || P) in nats, or cross-entropy in nats a token."""
-        states_BTH = hidden_states(self.thinker, batch, features)
-        if self.head is not None:
-            log_masses_NI = functional.log_softmax(self._logits(states_BTH, batch).float(), dim=-1)
-            targets_NI = target_masses(labels_N, log_masses_NI.shape[1], self.sigma)
-            return functional.kl_div(log_masses_NI, targets_NI, reduction="none").sum(-1)
-        rows_A, columns_A, tokens_A, items_A = answer_positions(batch)
-        logits_AV = self.thinker.lm_head(states_BTH[rows_A, columns_A]).float()
-        losses_A = functional.cross_entropy(logits_AV, tokens_A, reduction="none")
-        sums_N = torch.zeros(len(labels_N), device=losses_A.device).index_add(0, items_A, losses_A)
-        return sums_N / torch.bincount(items_A, minlength=len(labels_N))
+        return self.adapted.get_base_model() if isinstance(self.adapted, PeftModel) else self.adapted
 
     def masses(self, batch: Batch, features: Sequence[Features]) -> torch.Tensor:
         """Return the distribution over the bins of each item, shape (N, bins), in double precision."""
@@ -86,20 +52,49 @@ class Student(nn.Module):
         return logits
 
 
-def bins(count: int) -> torch.Tensor:
-    """Return the probabilities that the bins stand for: i / (count - 1)."""
-    return torch.linspace(0, 1, count, dtype=torch.float64)
+class Student(Reader):
+    """A thinker whose adapters, and head where there is one, are all that trains.
 
+    Raises ValueError when not every layer of the text decoder gets an adapter at every target.
+    """
 
-def target_masses(labels_N: torch.Tensor, count: int, sigma: float) -> torch.Tensor:
-    """Return Gaussians around the labels, on the bins, each summing to 1: shape (N, count) (paper, section 3.2)."""
-    distances_NI = bins(count).to(labels_N.device) - labels_N.double()[:, None]
-    return torch.softmax(-(distances_NI**2) / (2 * sigma**2), dim=-1).float()
+    def __init__(self, omni: Omni, settings: config.Student) -> None:
+        text_config, lora_targets = omni.thinker.config.text_config, settings.lora.targets
+        pattern = rf".*language_model\.layers\.\d+\.(self_attn|mlp)\.({'|'.join(lora_targets)})"
+        adapters = LoraConfig(
+            r=settings.lora.rank,
+            lora_alpha=settings.lora.alpha,
+            lora_dropout=settings.lora.dropout,
+            target_modules=pattern,
+        )
+        with stream(settings.training.seed, "initial adapters", device=torch.device("cpu")):
+            adapted = get_peft_model(omni.thinker, adapters, autocast_adapter_dtype=False)
+        n_adapters = sum(name.endswith("lora_A.default.weight") for name, _ in adapted.named_parameters())
+        wanted = text_config.num_hidden_layers * len(lora_targets)
+        if n_adapters != wanted:
+            raise ValueError(f"{n_adapters} modules match lora.targets {lora_targets}; {wanted} were to get an adapter")
+        head = None
+        if settings.read_out == "distribution":
+            weight = omni.thinker.lm_head.weight
+            # Without bias, as the rows of a vocabulary are: exporting.py makes them such.
+            size = text_config.hidden_size, settings.bins
+            head = nn.Linear(*size, bias=False, device=weight.device, dtype=weight.dtype)
+            with stream(settings.training.seed, "initial head", device=weight.device):
+                nn.init.normal_(head.weight, std=HEAD_DEVIATION)
+        super().__init__(adapted, head)
+        self.settings = settings
 
-
-def expectation(masses_NI: torch.Tensor) -> torch.Tensor:
-    """Return the probability that each distribution stands for: its mean (paper, equation 1)."""
-    return masses_NI @ bins(masses_NI.shape[1]).to(masses_NI.device)
+    def forward(self, batch: Batch, features: Sequence[Features], labels_N: torch.Tensor) -> torch.Tensor:
+        """Return the loss of each item, shape (N,): targets.loss, or the cross-entropy in nats a token."""
+        states_BTH = hidden_states(self.thinker, batch, features)
+        if self.head is not None:
+            logits_NI, settings = self._logits(states_BTH, batch), self.settings
+            return targets.loss(settings.loss, logits_NI, labels_N, settings.target, settings.sigma)
+        rows_A, columns_A, tokens_A, items_A = answer_positions(batch)
+        logits_AV = self.thinker.lm_head(states_BTH[rows_A, columns_A]).float()
+        losses_A = functional.cross_entropy(logits_AV, tokens_A, reduction="none")
+        sums_N = torch.zeros(len(labels_N), device=losses_A.device).index_add(0, items_A, losses_A)
+        return sums_N / torch.bincount(items_A, minlength=len(labels_N))
 
 
 def answer_text(probability: float) -> str:

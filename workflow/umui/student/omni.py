@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from safetensors.torch import save_file
 from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
 from transformers.utils import logging
 
-from umui.artifacts import digest_file, digest_json, write_json
+from umui.artifacts import check_pinned, digest_file, digest_json, write_json
 
 logging.disable_progress_bar()
 logging.set_verbosity_error()  # every Omni configuration warns of the tokens of its absent talker
@@ -43,11 +44,18 @@ class Omni:
 def resolve(base: str, revision: str | None) -> Path:
     """Return the directory of a checkpoint, fetching it when `base` is a hub name.
 
-    Raises ValueError when the checkpoint is not a Qwen2.5-Omni.
+    Raises ValueError when there is none, or it is not a Qwen2.5-Omni.
     """
     directory = Path(base)
     if not directory.is_dir():
-        directory = Path(snapshot_download(base, revision=revision, allow_patterns=list(FILES)))
+        check_pinned(base, revision)
+        try:
+            directory = Path(snapshot_download(base, revision=revision, allow_patterns=list(FILES)))
+        except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+            raise ValueError(
+                f"{base}: no such directory, and nothing fetched by that name ({error}); give the directory or hub "
+                "name of the base model"
+            ) from error
     found = json.loads((directory / "config.json").read_text(encoding="utf-8")).get("model_type")
     if found != MODEL_TYPE:
         raise ValueError(f"{base}: its model_type is {found!r}; the base of a student must be a {MODEL_TYPE} model")
@@ -95,7 +103,7 @@ def save(omni: Omni, directory: Path) -> None:
             "model_type": MODEL_TYPE,
             "thinker_config": config,
             "enable_audio_output": False,
-            "dtype": "float32",
+            "dtype": str(omni.thinker.dtype).removeprefix("torch."),
         },
     )
     parameters = sum(weight.numel() for weight in omni.thinker.parameters())

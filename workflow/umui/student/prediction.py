@@ -12,13 +12,15 @@ import torch
 from umui import config
 from umui.artifacts import read_table, shard_of, write_table
 from umui.progress import reported
-from umui.student import omni, student_directory
+from umui.student import student_directory
 from umui.student.encoding import Encoder, Suffix
 from umui.student.evidence import Evidence, Premise, View
 from umui.student.generation import greedy
-from umui.student.model import DTYPES, Student, answer_text, expectation, parse_answer
+from umui.student.model import Reader, answer_text, parse_answer
+from umui.student.omni import Omni
 from umui.student.packing import pack
 from umui.student.reading import tower_features
+from umui.student.targets import expectation
 from umui.tables import ITEMS, MODALITIES, PREDICTIONS
 
 _COLUMNS = ["item_id", "split", "premise_id", "modality", "premise_text", "media_id", "hypothesis"]
@@ -45,14 +47,10 @@ def predict_shard(
     Raises ValueError when the student was trained on another base.
     """
     torch.set_num_threads(workers)
-    directory = omni.resolve(base, revision)
-    model = omni.load(directory, DTYPES[settings.training.dtype])
+    model, trained = load(student, base, revision)
     shown = Evidence.read([evidence])
     encoder = Encoder(model, settings.prompt, media_settings, shown)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trained = Student(model, settings)
-    student_directory.read_weights(student, trained, omni.digest(directory))
-    predictor = Predictor(settings, trained.to(device).eval(), encoder)
+    predictor = Predictor(trained, encoder)
     asked = _asked(items, splits, shard, shards, view)
     rows: list[dict[str, Any]] = []
     able = {premise: hypotheses for premise, hypotheses in asked.items() if encoder.can_show(premise)}
@@ -66,6 +64,15 @@ def predict_shard(
     write_table(predictions, PREDICTIONS, rows)
 
 
+def load(student: Path, base: str, revision: str | None) -> tuple[Omni, Reader]:
+    """Load a student with its base, on the GPU where there is one.
+
+    Raises ValueError when the student was trained on another base.
+    """
+    model, trained = student_directory.load(student, base, revision, student_directory.describe(student).dtype)
+    return model, trained.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
 Answer = tuple[str, float | None, list[float] | None]  # status, probability, distribution
 Asked = dict[Premise, list[tuple[str, str]]]  # item_id and hypothesis of each item
 
@@ -73,9 +80,8 @@ Asked = dict[Premise, list[tuple[str, str]]]  # item_id and hypothesis of each i
 class Predictor:
     """Answers batches of premises with their hypotheses."""
 
-    def __init__(self, settings: config.Student, student: Student, encoder: Encoder) -> None:
+    def __init__(self, student: Reader, encoder: Encoder) -> None:
         self._student, self._encoder = student, encoder
-        self._in_words = settings.read_out == "text"
         self._most_tokens = len(encoder.suffix("", answer_text(0)).answer)  # no answer of the trained form is longer
 
     @torch.no_grad()
@@ -87,7 +93,7 @@ class Predictor:
             [self._encoder.hypothesis(premise, hypothesis) for hypothesis in group]
             for premise, group in zip(premises, hypotheses, strict=True)
         ]
-        if self._in_words:
+        if self._student.head is None:
             texts = self._texts(encoded, features, suffixes)
             return [("ok" if (said := parse_answer(text)) is not None else "unparsed", said, None) for text in texts]
         batch = pack(encoded, suffixes, self._encoder.pad_token).to(self._student.thinker.device)

@@ -3,29 +3,52 @@
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from peft import get_peft_model_state_dict, set_peft_model_state_dict
+import torch
+from peft import PeftModel, get_peft_model_state_dict
+from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from umui import config
 from umui.artifacts import write_json, write_table, write_text
-from umui.student.model import Student
+from umui.student import omni
+from umui.student.model import DTYPES, Reader, Student
 from umui.student.omni import Omni
 from umui.tables import TRAINING_LOG
 
-ADAPTER, HEAD, READ_OUT = "adapter_model.safetensors", "confidence_head.safetensors", "clue.json"
+ADAPTER, HEAD, USED_WITH = "adapter_model.safetensors", "confidence_head.safetensors", "clue.json"
 PACKAGES = ("torch", "transformers", "peft", "deepspeed")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a student must be used with: its prompt, its precision, the settings of its evidence, and its base.
+
+    `bins` is null for a student that answers in words.
+    """
+
+    bins: int | None
+    prompt: str
+    dtype: torch.dtype
+    media_settings: config.Media
+    base: str
+    revision: str | None
+    base_digest: str
 
 
 def write(
     output: Path,
     student: Student,
-    omni: Omni,
+    model: Omni,
     settings: config.Student,
+    media_settings: config.Media,
     origin: Mapping[str, str | None],
     run: Mapping[str, Any],
     log: Sequence[Mapping[str, Any]],
@@ -40,9 +63,15 @@ def write(
         made = Path(parent) / output.name
         made.mkdir()
         _write_weights(made, student, origin)
-        omni.processor.save_pretrained(made)
-        read_out = {key: getattr(settings, key) for key in ("read_out", "bins", "sigma", "prompt")}
-        write_json(made / READ_OUT, {**read_out, **origin})
+        model.processor.save_pretrained(made)
+        shown = media_settings.model_copy(update={"ffmpeg": None})  # the path is this machine's, not the student's
+        used_with = {
+            "bins": settings.bins if student.head is not None else None,
+            "prompt": settings.prompt,
+            "dtype": settings.training.dtype,
+            "media": shown.model_dump(mode="json"),
+        }
+        write_json(made / USED_WITH, {**used_with, **origin})
         parameters = sum(weight.numel() for weight in student.parameters())
         trained = sum(weight.numel() for weight in student.parameters() if weight.requires_grad)
         write_json(made / "parameters.json", {"parameters": parameters, "trained": trained})
@@ -56,28 +85,53 @@ def write(
         made.rename(output)
 
 
-def read_weights(directory: Path, student: Student, base_digest: str) -> None:
-    """Load a student's weights into `student`.
+def describe(directory: Path) -> Description:
+    """Read what a student must be used with.
+
+    Raises ValueError when `directory` holds no student, or one that another version of this program wrote.
+    """
+    file = directory / USED_WITH
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{file}: {error.strerror}; give the directory of a trained student") from error
+    try:
+        found["media_settings"] = config.Media.model_validate(found.pop("media"))
+        return Description(**{**found, "dtype": DTYPES[found["dtype"]]})
+    except (KeyError, TypeError, ValidationError) as error:
+        raise ValueError(f"{file}: not as this version writes it ({error}); train the student again") from error
+
+
+def load(directory: Path, base: str, revision: str | None, dtype: torch.dtype) -> tuple[Omni, Reader]:
+    """Load a student with its base, in evaluation mode.
 
     Raises ValueError when it was trained on another base, or lacks a weight.
     """
-    trained_on = json.loads((directory / READ_OUT).read_text(encoding="utf-8"))
-    if trained_on["base_digest"] != base_digest:
+    trained, base_directory = describe(directory), omni.resolve(base, revision)
+    base_digest = omni.digest(base_directory)
+    if trained.base_digest != base_digest:
         raise ValueError(
-            f"{directory}: trained on the base {trained_on['base']} with the digest {trained_on['base_digest'][:12]}, "
+            f"{directory}: trained on the base {trained.base} with the digest {trained.base_digest[:12]}, "
             f"but the given base has {base_digest[:12]}; give that base, or train the student again"
         )
-    adapters = load_file(directory / ADAPTER)
-    wanted = get_peft_model_state_dict(student.adapted)
-    if adapters.keys() != wanted.keys():
-        raise ValueError(f"{directory}: {ADAPTER} has other adapters than the settings' lora; train the student again")
-    set_peft_model_state_dict(student.adapted, adapters)
-    if student.head is not None:
-        student.head.load_state_dict(load_file(directory / HEAD))
+    model = omni.load(base_directory, dtype)
+    adapters = load_file(directory / ADAPTER)  # first, since PEFT would look for a pickle in its place
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # PEFT's use of transformers
+        adapted = PeftModel.from_pretrained(model.thinker, directory, autocast_adapter_dtype=False)
+    if adapters.keys() != _adapters(adapted).keys():
+        raise ValueError(f"{directory}: {ADAPTER} has other adapters than its configuration; train the student again")
+    head = None
+    if trained.bins is not None:
+        rows = load_file(directory / HEAD)
+        head = nn.Linear(model.thinker.config.text_config.hidden_size, trained.bins, bias=False, dtype=dtype)
+        if {name: weight.shape for name, weight in rows.items()} != {"weight": head.weight.shape}:
+            raise ValueError(f"{directory}: {HEAD} is no head of {trained.bins} rows alone; train the student again")
+        head.load_state_dict(rows)
+    return model, Reader(adapted, head).eval()
 
 
 def _write_weights(directory: Path, student: Student, origin: Mapping[str, str | None]) -> None:
-    adapters = {name: weight.cpu().contiguous() for name, weight in get_peft_model_state_dict(student.adapted).items()}
+    adapters = {name: weight.cpu().contiguous() for name, weight in _adapters(student.adapted).items()}
     save_file(adapters, directory / ADAPTER, metadata={"format": "pt"})
     adapter_config = student.adapted.peft_config["default"].to_dict()
     adapter_config |= {"base_model_name_or_path": origin["base"], "revision": origin["revision"]}
@@ -87,6 +141,12 @@ def _write_weights(directory: Path, student: Student, origin: Mapping[str, str |
     if student.head is not None:
         head = {name: weight.cpu().contiguous() for name, weight in student.head.state_dict().items()}
         save_file(head, directory / HEAD, metadata={"format": "pt"})
+
+
+def _adapters(adapted: Any) -> dict[str, torch.Tensor]:
+    # Whether the vocabulary was changed too, which PEFT would look up on the hub, is known: it was not.
+    weights: dict[str, torch.Tensor] = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    return weights
 
 
 def _model_card(
@@ -113,7 +173,7 @@ Given a premise and a hypothesis it says how probable the hypothesis is, as {rea
 * Base: {origin["base"]}, revision {origin["revision"]}, digest {str(origin["base_digest"])[:16]}
 * {parameters:,} parameters, of which {trained:,} were trained: adapters of rank {settings.lora.rank}
 * Prompt: {settings.prompt}
-* {run["counts"]["items"]:,} items on {run["premises"]:,} premises, {settings.training.steps} steps
+* {run["counts"]["items"]:,} items on {run["premises"]:,} premises, {run["steps"]:,} steps
 
 Trained on:
 

@@ -26,6 +26,7 @@ from umui.student.sampling import Sampler, Step, Unit
 from umui.student.training_items import TrainingItems
 
 BETAS = (0.9, 0.98)
+NEVER = 2**31 - 1  # DeepSpeed prints each so many steps; the progress is ours to tell
 
 
 def train(
@@ -65,8 +66,13 @@ def train(
     loop.run()
     if place.rank == 0:
         origin = {"base": base, "revision": revision, "base_digest": base_digest}
-        run = {"premises": data.n_premises, "counts": data.counts, "data_digest": digests["data"]}
-        student_directory.write(output, loop.student, model, settings, origin, run, kept.logged())
+        run = {
+            "premises": data.n_premises,
+            "steps": loop.n_steps,
+            "counts": data.counts,
+            "data_digest": digests["data"],
+        }
+        student_directory.write(output, loop.student, model, settings, media_settings, origin, run, kept.logged())
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class TrainingLoop:
         self._settings, self._training, self._place = settings, settings.training, place
         self._reader, self._encoder, self._data, self._checkpoints = reader, encoder, data, checkpoints
         self._sampler = Sampler(settings.training, data.modalities(), data.n_hypotheses())
+        self.n_steps = n_steps(settings.training, self._sampler.steps_per_pass)
         self._engine = _engine(settings.training, student)
 
     def run(self) -> None:
@@ -103,7 +110,7 @@ class TrainingLoop:
         board = None
         if self._place.rank == 0:
             board = SummaryWriter(str(self._checkpoints.directory / "tensorboard"), purge_step=first + 1)
-        steps = range(first, self._training.steps)
+        steps = range(first, self.n_steps)
         rows = (self._step(number) for number in steps)
         told = reported(rows, len(steps), "steps", _tell) if self._place.rank == 0 else rows
         for row in told:
@@ -111,7 +118,7 @@ class TrainingLoop:
                 self._checkpoints.log(row)
                 for name in ("loss", "gradient_norm", "learning_rate"):
                     board.add_scalar(f"{name}/{row['modality']}", row[name], row["step"])
-            if row["step"] % self._training.checkpoint_every == 0 or row["step"] == self._training.steps:
+            if row["step"] % self._training.checkpoint_every == 0 or row["step"] == self.n_steps:
                 self._save(row["step"])
         if board is not None:
             board.close()
@@ -119,7 +126,7 @@ class TrainingLoop:
     def _step(self, number: int) -> dict[str, Any]:
         """Take one optimizer step; return its row of the training log."""
         plan = self._sampler.step(number)
-        rate = learning_rate(self._training, number)
+        rate = learning_rate(self._training, number, self.n_steps)
         for group in self._engine.optimizer.param_groups:
             group["lr"] = rate
         loss = tokens = positions = 0.0
@@ -172,7 +179,7 @@ class TrainingLoop:
         if step:
             self._engine.load_checkpoint(str(kept.directory), tag=kept.name(step), load_module_strict=False)
             if first_rank:
-                print(f"resumed after step {step} of {self._training.steps}", flush=True)
+                print(f"resumed after step {step} of {self.n_steps}", flush=True)
         if first_rank:
             kept.cut_back(step)
         return step
@@ -187,13 +194,21 @@ class TrainingLoop:
             kept.complete(step)
 
 
-def learning_rate(settings: config.Training, step: int) -> float:
-    """Return the learning rate of step `step`, counted from 0: a linear warm-up, then constant or a cosine to 0."""
+def n_steps(settings: config.Training, steps_per_pass: int) -> int:
+    """Return how many optimizer steps the training has."""
+    if settings.steps is not None:
+        return settings.steps
+    assert settings.epochs is not None
+    return math.ceil(settings.epochs * steps_per_pass)
+
+
+def learning_rate(settings: config.Training, step: int, steps: int) -> float:
+    """Return the rate of step `step`, counted from 0, of `steps`: a linear warm-up, then constant or a cosine to 0."""
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
     if settings.schedule == "constant":
         return settings.learning_rate
-    progress = (step - settings.warmup_steps) / max(1, settings.steps - settings.warmup_steps)
+    progress = (step - settings.warmup_steps) / max(1, steps - settings.warmup_steps)
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
@@ -210,7 +225,7 @@ def _engine(settings: config.Training, student: Student) -> Any:
             "gradient_clipping": settings.gradient_clip,
             "bf16": {"enabled": settings.dtype == "bfloat16"},
             "zero_optimization": {"stage": settings.zero_stage},
-            "steps_per_print": settings.steps + 1,
+            "steps_per_print": NEVER,
         },
     )
     engine.train()

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from umui import config
-from umui.artifacts import digest_bytes, digest_file, digest_json, read_table, shard_of
+from umui.artifacts import check_pinned, digest_bytes, digest_file, digest_json, read_table, shard_of
 from umui.prompts.rendering import Words, render
 from umui.tables import ITEMS, Modality
 from umui.teacher.evidence import EvidenceShelf, wants_frames
@@ -103,6 +103,8 @@ def identity(settings: config.Judge, model: str, revision: str | None) -> dict[s
         files = sorted({file for pattern in MODEL_FILES for file in directory.glob(pattern) if file.is_file()})
         origin = digest_json({file.name: digest_file(file) for file in files})
     else:
+        if settings.endpoint is None:
+            check_pinned(model, revision)
         origin = f"{model}@{revision}"
     if settings.endpoint is not None:
         return {"model": origin, "endpoint_model": settings.endpoint.model}

@@ -1,0 +1,67 @@
+"""Which tables and figures a run has, and what they are made from, seen in dry runs."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from test_rules import clone, plan
+
+ROOT = Path(__file__).parents[2]
+__all__ = ["clone"]
+
+
+@pytest.fixture(scope="module")
+def planned(clone: Path) -> str:
+    """The plan of the default configuration."""
+    result = plan(clone)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def inputs_of(planned: str, output: str) -> list[str]:
+    found = re.search(rf"    input: (.*)\n    output: {re.escape(output)}", planned)
+    assert found, f"{output} is not planned"
+    return found[1].split(", ")
+
+
+def test_all_tables_and_figures_are_planned(planned: str) -> None:
+    for name in ("1", "2", "3", "3-graded", "4", "5", "7", "8"):
+        inputs_of(planned, f"results/table{name}.csv")
+    inputs_of(planned, "results/table6.csv")
+    for number in (3, 4, 6):
+        inputs_of(planned, f"results/figures/figure{number}.svg")
+    assert "figure5" not in planned, "no student has mixed batches"
+
+
+def test_a_class_is_no_probability_and_temperatures_need_held_out_predictions(planned: str) -> None:
+    majority = "results/metrics/controls/majority.parquet"
+    assert majority in inputs_of(planned, "results/table2.csv")
+    assert majority not in inputs_of(planned, "results/table3.csv")
+    scaled = [file for file in inputs_of(planned, "results/table7.csv") if file.startswith("results/scaled_metrics/")]
+    assert "results/scaled_metrics/students/clue-d.parquet" in scaled
+    assert "results/scaled_metrics/labels/tiny-base/1-vote.parquet" in scaled
+
+
+def test_two_batchings_are_drawn_and_only_taught_teachers_are_in_table_1(clone: Path, tmp_path: Path) -> None:
+    raw = yaml.safe_load((ROOT / "config.yaml").read_text())
+    mixed, idle = copy.deepcopy(raw["students"]["clue-d"]), copy.deepcopy(raw["teachers"]["tiny-teacher"])
+    mixed["training"] |= {"batching": "mixed", "negative_ratio": 2}
+    overlay = {
+        "students": {"mixed": mixed | {"title": "CLUE-D, mixed"}},
+        "teachers": {"idle": idle | {"title": "idle teacher"}},
+    }
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(overlay))
+    result = plan(clone, "--configfile", str(tmp_path / "overlay.yaml"), "--printshellcmds")
+    assert result.returncode == 0, result.stdout + result.stderr
+    planned = result.stdout
+    (curves,) = re.findall(r"umui\.cli batching-curves (.*)", planned)
+    assert "results/students/mixed/training_log.parquet" in curves
+    assert "clue-t" not in curves, "its loss is another"
+    idle_metrics = "results/metrics/labels/idle/5-mean.parquet"
+    assert idle_metrics not in inputs_of(planned, "results/table1.csv")
+    assert idle_metrics in inputs_of(planned, "results/table5.csv")
+    (ratios,) = re.findall(r"umui\.cli table --table table4 .*?(--negative-ratio.*) --csv", planned)
+    assert "--negative-ratio 'CLUE-D' all" in ratios
+    assert "--negative-ratio 'CLUE-D, mixed' 2" in ratios

@@ -1,0 +1,118 @@
+"""Which tables and figures there are, and which models each has.  No rules.
+
+An entry is a model of the tables (common.smk).
+"""
+
+TABLES = [f"table{name}" for name in ("1", "2", "3", "3-graded", "4", "5", "7", "8")]
+
+
+def table_metrics(table):
+    """The metrics files that a table is laid out from; the table itself leaves out other roles than its own."""
+    roles = {entry: settings["role"] for entry, settings in ENTRIES.items()}
+    if table in ("table3", "table3-graded", "table8"):
+        # Saying 0 or 1, the majority has no place where probabilities are compared.
+        del roles["controls/majority"]
+    teachers = tuple(
+        f"labels/{source.teacher}/"
+        for student in CONFIG.students.values()
+        for source in student.sources.values()
+        if source.teacher
+    )
+    if table == "table1" and teachers:
+        # The teachers that students learn from; Table 5 has all.
+        roles = {
+            entry: role
+            for entry, role in roles.items()
+            if role != "teacher" or entry.startswith(teachers)
+        }
+    files = expand("results/metrics/{entry}.parquet", entry=roles)
+    if table == "table7":
+        asked = [
+            entry
+            for entry, role in roles.items()
+            if role in ("baseline", "control", "student")
+        ]
+        files += expand("results/scaled_metrics/{entry}.parquet", entry=asked)
+    return files
+
+
+def negative_ratios():
+    """Each student's negatives for one positive, as a stage's arguments."""
+    ratios = {
+        student.title: student.training.negative_ratio
+        for student in CONFIG.students.values()
+    }
+    return " ".join(
+        f"--negative-ratio '{title}' {f'{ratio:g}' if ratio else 'all'}"
+        for title, ratio in ratios.items()
+    )
+
+
+def students_by_batching():
+    """The training logs of students that differ in their batching and can be compared: one read-out and one loss."""
+    alike = {}
+    for name, student in CONFIG.students.items():
+        alike.setdefault((student.read_out, student.loss), {})[name] = student
+    for students in alike.values():
+        if len({student.training.batching for student in students.values()}) > 1:
+            return {
+                student.title: [f"results/students/{name}/training_log.parquet"]
+                for name, student in students.items()
+            }
+    return {}
+
+
+FIGURES = ["figure3", "figure4"]
+if CONFIG.students:
+    FIGURES += ["figure6"]
+if students_by_batching():
+    FIGURES += ["figure5"]
+
+
+# The oracle is no competitor: that a model differs from the truth needs no test.
+COMPARED = {name: entry for name, entry in ENTRIES.items() if entry["role"] != "oracle"}
+
+
+def ratio_title(student):
+    """A student's name where ratios of negatives to positives are compared; that of one that keeps all is plain."""
+    settings = CONFIG.students[student]
+    ratio = settings.training.negative_ratio
+    return f"{settings.title}, 1:{ratio:g}" if ratio else settings.title
+
+
+def last_labels():
+    """Each teacher's last aggregation: what is closest to all that it said."""
+    last = {}
+    for name, entry in ENTRIES.items():
+        if entry["role"] == "teacher":
+            last[name.rsplit("/", 1)[0]] = entry
+    return list(last.values())
+
+
+# Figure 3: who is compared with the annotators.  Figures 4 and 6: whose probabilities are spread out.
+RATERS = {
+    entry["title"]: entry["files"]
+    for entry in last_labels()
+    + [
+        ENTRIES[name]
+        for name in ENTRIES
+        if name.startswith("students/")
+        or name in ("controls/hypothesis-only", "controls/oracle")
+    ]
+}
+DISTRIBUTIONS = {
+    "figure4": {
+        entry["title"]: entry["files"]
+        for entry in ENTRIES.values()
+        if entry["role"] == "teacher"
+    },
+    "figure6": {
+        ratio_title(name): ENTRIES[f"students/{name}"]["files"]
+        for name in CONFIG.students
+    },
+}
+
+
+def first_student():
+    """The student that all others are tested against."""
+    return next((student.title for student in CONFIG.students.values()), "none")
