@@ -41,6 +41,8 @@ def test_the_schema_is_in_step_with_the_model() -> None:
         ("models.tiny-base.path", "somewhere", ["models.tiny-base", "path", "tiny"]),
         ("models.Bad/Name", {"family": "qwen3", "path": "x"}, ["Bad/Name"]),
         ("datasets.urn", None, ["datasets"]),
+        ("students.clue-d.title", "CLUE'; rm", ["students.clue-d.title", "CLUE'; rm"]),
+        ("students.clue-t.like", "nobody", ["students.clue-t.like", "nobody", "clue-d"]),
         ("datasets.urn.kind", "um", ["datasets.urn", "um", "manifest"]),
         ("datasets.urn.drawsmin", 1, ["datasets.urn.drawsmin", "'draws_min'"]),
     ],
@@ -78,3 +80,17 @@ def test_overlays_are_right(raw: dict[str, Any], overlay: Path) -> None:
         return below
 
     load(merge(raw, yaml.safe_load(overlay.read_text())))
+
+
+def test_an_entry_like_another_differs_in_its_own_keys_alone(raw: dict[str, Any]) -> None:
+    raw["students"]["mixed"] = {"like": "clue-d", "title": "CLUE-D, mixed", "training": {"batching": "mixed"}}
+    students = load(raw).students
+    first = students["clue-d"]
+    training = first.training.model_copy(update={"batching": "mixed"})
+    assert students["mixed"] == first.model_copy(update={"title": "CLUE-D, mixed", "training": training})
+
+
+def test_likes_do_not_chain(raw: dict[str, Any]) -> None:
+    raw["students"] |= {"one": {"like": "clue-d"}, "two": {"like": "one"}}
+    with pytest.raises(ConfigError, match=r"students\.two\.like: 'one' is like another itself; name 'clue-d'"):
+        load(raw)

@@ -29,7 +29,15 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Title = Annotated[
+    str,
+    Field(
+        pattern=r"^[\w ,.:;()+/-]+$",
+        description="its name in tables: letters, digits, blanks and some marks, no quotes",
+    ),
+]
 T = TypeVar("T")
+SECTIONS_WITH_LIKE = ("datasets", "models", "teachers", "baselines", "students")
 
 
 class ConfigError(ValueError):
@@ -329,10 +337,10 @@ class Client(Settings):
 class Judge(Settings):
     """A model that is asked: a teacher, or a zero-shot baseline."""
 
-    title: str = Field(description="its name in tables")
+    title: Title
     model: str
     prompt: str = Field(description="a template of workflow/umui/prompts, without its suffix")
-    datasets: dict[str, list[Modality]] = Field(description="what it is asked about: dataset -> modalities")
+    datasets: Named[list[Modality]] = Field(description="what it is asked about: dataset -> modalities")
     splits: list[Literal["train", "validation", "test"]]
     sampling: Sampling
     server: Server
@@ -343,7 +351,7 @@ class Judge(Settings):
 class ImportedTeacher(Settings):
     """A teacher whose votes on a dataset are read from published files; docs/wikivideo.md has their format."""
 
-    title: str = Field(description="its name in tables")
+    title: Title
     dataset: str
     modalities: Annotated[list[Literal["audio", "video", "audiovisual"]], Field(min_length=1), Distinct]
     splits: Annotated[list[Split], Field(min_length=1), Distinct]
@@ -423,7 +431,7 @@ class Training(Settings):
 class Student(Settings):
     """A student: CLUE-D (`distribution`) or CLUE-T (`text`)."""
 
-    title: str = Field(description="its name in tables")
+    title: Title
     base: str
     read_out: Literal["distribution", "text"]
     prompt: str
@@ -592,11 +600,45 @@ def load(config: Mapping[str, Any]) -> Config:
 
     Raises ConfigError with one line a fault: the key, the value, what is wrong, and what would be right.
     """
+    config = _with_likes(config)
     try:
-        return Config.model_validate(dict(config))
+        return Config.model_validate(config)
     except ValidationError as error:
         lines = [_explain(fault, config) for fault in error.errors()]
         raise ConfigError("the configuration has faults:\n" + "\n".join(f"  - {line}" for line in lines)) from None
+
+
+def _with_likes(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete the entries of named maps that say ``like: OTHER``: they differ from that entry in their own keys alone.
+
+    Raises ConfigError when there is no such entry, or when it is like another itself.
+    """
+    completed = dict(config)
+    for section in SECTIONS_WITH_LIKE:
+        entries = config.get(section)
+        if not isinstance(entries, Mapping):
+            continue
+        completed[section] = dict(entries)
+        for name, entry in entries.items():
+            if not isinstance(entry, Mapping) or "like" not in entry:
+                continue
+            where, other = f"{section}.{name}.like", entries.get(str(entry["like"]))
+            if not isinstance(other, Mapping):
+                raise ConfigError(
+                    f"{where}: {entry['like']!r} is not among the {section}: {', '.join(sorted(entries))}"
+                )
+            if "like" in other:
+                raise ConfigError(f"{where}: {entry['like']!r} is like another itself; name {other['like']!r}")
+            completed[section][name] = _merged(other, {key: entry[key] for key in entry if key != "like"})
+    return completed
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
 
 
 def _explain(fault: Any, config: Mapping[str, Any]) -> str:
