@@ -38,7 +38,8 @@ def student_settings(**changes: Any) -> config.Student:
     """Settings of a student; `changes` are by key, those of the training too."""
     settings = DEFAULT["students"]["clue-d"] | {
         "prompt": "claim-v1", "bins": 20, "sigma": 0.05, "batch_premises": 3,
-        "sources": {"world": {"modalities": list(MODALITIES), "teacher": "teacher", "label": "mean"}},
+        "sources": {"world": {"modalities": list(MODALITIES), "teacher": "teacher", "label": "mean",
+                              "agreement_filter": False}},
         "lora": {"rank": 4, "alpha": 8, "dropout": 0.1, "targets": ["q_proj", "v_proj", "down_proj"]},
     }  # fmt: skip
     training = settings["training"] | {

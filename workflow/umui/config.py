@@ -394,6 +394,9 @@ class TrainingSource(Settings):
     modalities: list[Modality]
     teacher: str | None = Field(description="whose labels; null takes the dataset's own probabilities")
     label: str | None = Field(description="an entry of `labels`; null with the dataset's own probabilities")
+    agreement_filter: bool = Field(
+        description="train only on labels on the same side of 0.5 as the data set's own (the published code)"
+    )
 
 
 class Training(Settings):

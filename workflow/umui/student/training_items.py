@@ -16,7 +16,7 @@ from umui.student.evidence import Evidence, Premise
 from umui.tables import ITEMS, LABELS
 
 _COLUMNS = ["item_id", "dataset", "split", "premise_id", "modality", "premise_text", "media_id", "hypothesis"]
-_OWN_LABELS = [*_COLUMNS, "probability"]
+_OWN_LABELS = [*_COLUMNS, "label", "probability"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ def read(
     wanted = table.num_rows
     table = table.filter(pc.is_valid(table["label"]))
     labelled = table.num_rows
+    table = table.filter(table["agrees"]).drop_columns(["agrees"])
+    agreed = table.num_rows
     table = table.filter(pa.array(_can_show(table, encoder), pa.bool_()))
     shown = table.num_rows
     table = table.filter(pa.array(balanced(table["label"].to_numpy(), settings.training))).combine_chunks()
@@ -83,7 +85,8 @@ def read(
     counts = {
         "items": table.num_rows,
         "without label": wanted - labelled,
-        "without evidence": labelled - shown,
+        "without agreement": labelled - agreed,
+        "without evidence": agreed - shown,
         "beyond the negative ratio": shown - table.num_rows,
     }
     return TrainingItems(table, starts, counts)
@@ -101,7 +104,7 @@ def balanced(labels_N: np.ndarray[Any, np.dtype[np.float64]], settings: config.T
 
 
 def _labelled(dataset: str, source: config.TrainingSource, items: Sequence[Path], labels: Sequence[Path]) -> pa.Table:
-    """Return a dataset's training items with the column `label`, which may be null."""
+    """Return a dataset's training items with the column `label`, which may be null, and whether it `agrees`."""
     if (source.teacher is None) != (not labels):
         raise ValueError(
             f"--labels: {len(labels)} files for {dataset}; sources.{dataset}.teacher is {source.teacher}, "
@@ -110,10 +113,14 @@ def _labelled(dataset: str, source: config.TrainingSource, items: Sequence[Path]
     table = read_table(items, ITEMS, _OWN_LABELS)
     of_source = pc.and_(pc.equal(table["dataset"], dataset), pc.equal(table["split"], "train"))
     table = table.filter(pc.and_(of_source, pc.is_in(table["modality"], pa.array(source.modalities, pa.string()))))
-    if not labels:
-        return table.rename_columns([*_COLUMNS, "label"])
-    of_teacher = read_table(labels, LABELS, ["item_id", "probability"]).rename_columns(["item_id", "label"])
-    return table.select(_COLUMNS).join(of_teacher, "item_id", join_type="left outer").select([*_COLUMNS, "label"])
+    table = table.rename_columns([*_COLUMNS, "own", "label"])
+    if labels:
+        of_teacher = read_table(labels, LABELS, ["item_id", "probability"]).rename_columns(["item_id", "label"])
+        table = table.drop_columns(["label"]).join(of_teacher, "item_id", join_type="left outer")
+    agrees = pc.fill_null(pc.equal(pc.greater_equal(table["label"], 0.5), table["own"]), False)
+    if not source.agreement_filter:
+        agrees = pa.repeat(True, table.num_rows)
+    return table.append_column("agrees", agrees).select([*_COLUMNS, "label", "agrees"])
 
 
 def _can_show(table: pa.Table, encoder: Encoder) -> list[bool]:
