@@ -14,7 +14,7 @@ flock --nonblock --conflict-exit-code 75 .snakemake.lock snakemake --nolock --co
 test $$code != 75 || echo "make: another run works in this directory; wait for it, or end it" >&2; exit $$code; }
 endef
 
-.PHONY: demo all environments cost report test check schema clean help
+.PHONY: demo all environments cost report test bench check schema clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -37,6 +37,9 @@ report: all  ## results/report.zip, to be opened in a browser, offline too
 test: $(CORE)/test-ready environments  ## all tests, the whole pipeline at a small size included
 	python -m pytest
 	$(STUDENT)/bin/python -m pytest tests/student
+
+bench: environments  ## what sharing a premise saves, into results/bench/
+	PYTHONPATH=workflow:tests/student $(STUDENT)/bin/python tests/bench/premise_sharing.py
 
 check: $(CORE)/test-ready  ## formatting, lint, types
 	ruff check .

@@ -34,6 +34,7 @@ rule all:
     input:
         expand("results/{table}.csv", table=TABLES),
         "results/table6.csv",
+        "results/paper_comparison.csv",
         expand("results/figures/{figure}.svg", figure=FIGURES),
         "results/controls.csv",
         "results/leakage.csv",

@@ -30,6 +30,7 @@ def test_all_tables_and_figures_are_planned(planned: str) -> None:
     for name in ("1", "2", "3", "3-graded", "4", "5", "7", "8"):
         inputs_of(planned, f"results/table{name}.csv")
     inputs_of(planned, "results/table6.csv")
+    assert "data/paper_results.csv" in inputs_of(planned, "results/paper_comparison.csv")
     for number in (3, 4, 6):
         inputs_of(planned, f"results/figures/figure{number}.svg")
     assert "figure5" not in planned, "no student has mixed batches"

@@ -28,6 +28,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target / name)
+    (target / "data").mkdir()
+    shutil.copy(ROOT / "data/paper_results.csv", target / "data")
     return target
 
 

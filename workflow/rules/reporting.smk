@@ -1,7 +1,9 @@
 """Lay figures out as tables and pictures.
 
-Reads:     results/metrics/, results/figures/reliability.csv, training logs, media, votes, labels, predictions
-Writes:    results/{table}.csv, .md; results/coverage.csv, .md; results/figures/; results/run_config.yaml
+Reads:     results/metrics/, results/figures/reliability.csv, training logs, media, votes, labels, predictions;
+           data/paper_results.csv
+Writes:    results/{table}.csv, .md; results/coverage.csv, .md; results/figures/; results/run_config.yaml;
+           results/paper_comparison.csv, .md
 """
 
 
@@ -53,6 +55,30 @@ rule hyperparameters:
         """
         python -m umui.cli hyperparameters --run-config {input.run_config} --csv {output.csv} \
             --markdown {output.markdown} 2>{log}
+        """
+
+
+rule paper_comparison:
+    input:
+        published=os.path.relpath(ROOT / "data/paper_results.csv"),
+        metrics=table_metrics("table7"),
+    output:
+        csv=report(
+            "results/paper_comparison.csv",
+            caption="../report/paper_comparison.rst",
+            category="Tables",
+        ),
+        markdown="results/paper_comparison.md",
+    log:
+        "results/logs/paper_comparison.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        code=code("reporting.paper_comparison"),
+    shell:
+        """
+        python -m umui.cli paper-comparison --published {input.published} --metrics {input.metrics} \
+            --csv {output.csv} --markdown {output.markdown} 2>{log}
         """
 
 

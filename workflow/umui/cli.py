@@ -252,6 +252,17 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("--csv", type=Path, required=True, help="the figures, a row each, written")
     stage.add_argument("--markdown", type=Path, required=True, help="the same for readers, written")
 
+    stage = _stage(stages, "paper-comparison", _paper_comparison, "Lay a run's metrics beside the paper's figures.")
+    stage.add_argument("--published", type=Path, required=True, help="data/paper_results.csv")
+    stage.add_argument("--metrics", type=Path, nargs="+", required=True, help="metrics tables")
+    stage.add_argument("--csv", type=Path, required=True, help="a row a model and figure, written")
+    stage.add_argument("--markdown", type=Path, required=True, help="the same for readers, written")
+
+    stage = _stage(stages, "paper-audit", _paper_audit, "Calculate what the paper's figures can and cannot mean.")
+    stage.add_argument("--published", type=Path, required=True, help="data/paper_results.csv")
+    stage.add_argument("--controls", type=Path, required=True, help="as written by control-table for Clotho")
+    stage.add_argument("--markdown", type=Path, required=True, help="docs/paper-audit.md, written")
+
     stage = _stage(stages, "hyperparameters", _hyperparameters, "Lay out the students' hyperparameters as Table 6.")
     stage.add_argument("--run-config", type=Path, required=True, help="as written by the stage run-config")
     stage.add_argument("--csv", type=Path, required=True, help="a row a student and hyperparameter, written")
@@ -517,6 +528,18 @@ def _table(**arguments: Any) -> None:
     from umui.reporting.tables import table
 
     table(**arguments)
+
+
+def _paper_comparison(**arguments: Any) -> None:
+    from umui.reporting.paper_comparison import paper_comparison
+
+    paper_comparison(**arguments)
+
+
+def _paper_audit(**arguments: Any) -> None:
+    from umui.reporting.paper_audit import paper_audit
+
+    paper_audit(**arguments)
 
 
 def _hyperparameters(**arguments: Any) -> None:
