@@ -244,7 +244,7 @@ def test_a_student_can_learn_from_them(imported_teacher: Any, source: Any, words
     teacher = settings(Path("video.json"), dataset="urn").model_dump() | imported_teacher
     raw["imported_teachers"] = {"published": teacher}
     raw["students"]["clue-d"]["sources"] = {
-        "urn": {"modalities": ["video"], "teacher": "published", "label": "5-mean"} | source
+        "urn": {"modalities": ["video"], "teacher": "published", "label": "5-mean", "agreement_filter": False} | source
     }
     if words is None:
         assert load(raw).votes == {"tiny-teacher": 5, "tiny-base": 1, "published": 5}

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
-SOURCE = {"modalities": ["video"], "teacher": "published", "label": "5-mean"}
+SOURCE = {"modalities": ["video"], "teacher": "published", "label": "5-mean", "agreement_filter": False}
 OVERLAY = {
     "datasets": {
         "wikivideo": {
