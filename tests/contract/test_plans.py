@@ -48,9 +48,10 @@ def test_a_class_is_no_probability_and_temperatures_need_held_out_predictions(pl
 def test_two_batchings_are_drawn_and_only_taught_teachers_are_in_table_1(clone: Path, tmp_path: Path) -> None:
     raw = yaml.safe_load((ROOT / "config.yaml").read_text())
     mixed, idle = copy.deepcopy(raw["students"]["clue-d"]), copy.deepcopy(raw["teachers"]["tiny-teacher"])
-    mixed["training"] |= {"batching": "mixed", "negative_ratio": 2}
+    mixed["training"] |= {"batching": "mixed"}
+    fewer = {"like": "clue-d", "title": "CLUE-D, 1:2", "training": {"negative_ratio": 2}}
     overlay = {
-        "students": {"mixed": mixed | {"title": "CLUE-D, mixed"}},
+        "students": {"mixed": mixed | {"title": "CLUE-D, mixed"}, "fewer": fewer},
         "teachers": {"idle": idle | {"title": "idle teacher"}},
     }
     (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(overlay))
@@ -60,9 +61,10 @@ def test_two_batchings_are_drawn_and_only_taught_teachers_are_in_table_1(clone: 
     (curves,) = re.findall(r"umui\.cli batching-curves (.*)", planned)
     assert "results/students/mixed/training_log.parquet" in curves
     assert "clue-t" not in curves, "its loss is another"
+    assert "fewer" not in curves, "it differs in more than batching"
     idle_metrics = "results/metrics/labels/idle/5-mean.parquet"
     assert idle_metrics not in inputs_of(planned, "results/table1.csv")
     assert idle_metrics in inputs_of(planned, "results/table5.csv")
     (ratios,) = re.findall(r"umui\.cli table --table table4 .*?(--negative-ratio.*) --csv", planned)
     assert "--negative-ratio 'CLUE-D' all" in ratios
-    assert "--negative-ratio 'CLUE-D, mixed' 2" in ratios
+    assert "--negative-ratio 'CLUE-D, 1:2' 2" in ratios

@@ -227,5 +227,5 @@ def test_a_base_or_student_that_is_not_there_is_named(student: Path, tmp_path: P
         Scorer.from_pretrained(tmp_path)
     with pytest.raises(ValueError, match="'no-ffmpeg' does not run"):
         Scorer.from_pretrained(student, ffmpeg="no-ffmpeg")
-    with pytest.raises(ValueError, match=r"no such directory.*of the base model"):
+    with pytest.raises(ValueError, match=r"no such directory.*a hub name needs its commit"):
         Scorer.from_pretrained(student, base=tmp_path / "no" / "base")

@@ -49,10 +49,13 @@ def negative_ratios():
 
 
 def students_by_batching():
-    """The training logs of students that differ in their batching and can be compared: one read-out and one loss."""
+    """The training logs of students that differ in their batching and in nothing else but their titles."""
     alike = {}
     for name, student in CONFIG.students.items():
-        alike.setdefault((student.read_out, student.loss), {})[name] = student
+        rest = student.model_dump(
+            mode="json", exclude={"title": True, "training": {"batching"}}
+        )
+        alike.setdefault(str(rest), {})[name] = student
     for students in alike.values():
         if len({student.training.batching for student in students.values()}) > 1:
             return {
