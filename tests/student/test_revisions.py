@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from umui import config
+from umui.config_loading import load
 from umui.student import omni
 from umui.student.revisions import lock_models
 
@@ -19,7 +19,7 @@ def test_hub_names_are_locked_to_a_commit_and_directories_are_not(tmp_path: Path
         "pinned": {"family": "qwen2_5_omni", "path": "someone/pinned", "revision": pinned},
         "here": {"family": "qwen2_5_omni", "path": str(tmp_path)},
     }
-    lock_models(config.load(DEFAULT), tmp_path / "lock.yaml", commit_of={"someone/moving": "a" * 40}.__getitem__)
+    lock_models(load(DEFAULT), tmp_path / "lock.yaml", commit_of={"someone/moving": "a" * 40}.__getitem__)
     locked = yaml.safe_load((tmp_path / "lock.yaml").read_text())["models"]
     assert locked == {"moving": {"revision": "a" * 40}, "pinned": {"revision": pinned}}
 

@@ -8,7 +8,7 @@ import yaml
 from rows import item
 
 from umui.artifacts import write_table
-from umui.config import load
+from umui.config_loading import load
 from umui.reporting.cost import cost
 from umui.tables import ITEMS
 

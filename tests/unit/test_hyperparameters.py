@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from umui.config import load
+from umui.config_loading import load
 from umui.reporting.hyperparameters import hyperparameters
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from rows import item, write_items
 
 from umui.artifacts import digest_file, digest_json, read_rows, shard_of
-from umui.config import ConfigError, ImportedTeacher, Label, load
+from umui.config import ImportedTeacher, Label
+from umui.config_loading import ConfigError, load
 from umui.tables import LABELS, VOTES
 from umui.teacher.aggregation import aggregate_shard
 from umui.teacher.published_votes import digits, import_votes

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from umui import environment
 from umui.artifacts import source_digest
-from umui.config import ConfigError, load
+from umui.config_loading import ConfigError, load
 
 try:
     CONFIG = load(config)

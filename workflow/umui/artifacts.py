@@ -188,8 +188,8 @@ def _code_digest(file: Path) -> str:
     return digest_file(file)
 
 
-# The configuration's model is left out: what it can change reaches a stage as its settings.
-NOT_CODE = frozenset({"umui.config"})
+# The configuration's modules are left out: what they can change reaches a stage as its settings.
+NOT_CODE = ("umui.config", "umui.config_base", "umui.config_datasets", "umui.config_loading")
 
 
 def _import_closure(module: str, seen: set[Path] | None = None) -> set[Path]:

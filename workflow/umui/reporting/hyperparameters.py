@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel
 
 from umui.artifacts import write_text
-from umui.config import Student, load
+from umui.config import Student
+from umui.config_loading import load
 
 COLUMNS = ["student", "hyperparameter", "value", "meaning"]
 MARKDOWN = """\
