@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from umui import config
 from umui.datasets.clotho import pairs
-from umui.datasets.importing import LeftOut, Pair
+from umui.datasets.importing import Pair
+from umui.left_out import LeftOut
 
 PUBLISHED = Path(__file__).parents[2] / "data" / "cle"
 CAPTIONS = ["Rain falls.", "It's raining.", 'Someone says "hush".', "Drops, many drops.", "Water."]

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from umui import config
-from umui.datasets.importing import LeftOut, Pair
+from umui.datasets.importing import Pair
 from umui.datasets.manifest import pairs
+from umui.left_out import LeftOut
 
 HEADER = "premise,video,audio,modality,hypothesis,label,probability,annotations,split,event"
 ROWS = [

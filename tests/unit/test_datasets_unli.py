@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from umui import config
-from umui.datasets.importing import LeftOut, Pair
+from umui.datasets.importing import Pair
 from umui.datasets.unli import pairs
+from umui.left_out import LeftOut
 
 PAIRS = [
     ("A man, smiling, naps.", "A man sleeps.", 0.95),

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from umui.artifacts import read_rows
 from umui.config import ImportedTeacher, WikiVideo
-from umui.datasets.importing import LeftOut, Pair, write_items
+from umui.datasets.importing import Pair, write_items
 from umui.datasets.wikivideo import Support, is_supported, pairs
+from umui.left_out import LeftOut
 from umui.tables import ITEMS, LEFT_OUT
 
 FIRE, QUAKE, PURPOSE = "A fire broke out", "The quake was strong", "There is a purpose"

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from umui import config
-from umui.datasets.importing import LeftOut, Pair
+from umui.datasets.importing import Pair
 from umui.datasets.manifest import pairs
+from umui.left_out import LeftOut
 from umui.progress import reported
 from umui.scoring import Query, Score, Scorer, Unscorable, query
 from umui.tables import Modality

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from umui import config
-from umui.datasets.importing import LeftOut, Pair, malformed, unused
+from umui.datasets.importing import Pair, malformed, unused
 from umui.datasets.reading import Fault, Row, csv_rows, text
+from umui.left_out import LeftOut
 from umui.tables import Split
 
 FILE, CAPTIONS, NEUTRAL = "Audio file", "Caption", "Neutral"

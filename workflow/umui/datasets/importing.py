@@ -4,18 +4,18 @@ An adapter is a module named after the `kind` of its data set, with ``pairs(sett
 and yields a `Pair` for each premise and hypothesis, and a `LeftOut` for each row or field that becomes none.
 """
 
+import importlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from umui.artifacts import digest_bytes, digest_file, digest_json, write_table
 from umui.datasets.reading import Fault
+from umui.left_out import LeftOut
 from umui.progress import reported
 from umui.tables import ITEMS, LEFT_OUT, Modality, Split
-
-LONGEST_VALUE = 200  # characters of a faulty value that are kept
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,10 @@ class Pair:
     column: str = ""
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """What of a source became no item, and why; the columns are those of the left_out table."""
-
-    source: str
-    row: int
-    column: str
-    value: str
-    status: str
-    reason: str
+def import_items(settings: Any, dataset: str, items: Path, left_out: Path, workers: int) -> None:
+    """Read a data set by the adapter of its kind, and write the items and left_out tables as `write_items` does."""
+    adapter = importlib.import_module(f"umui.datasets.{settings.kind}")
+    write_items(adapter.pairs(settings), dataset, items, left_out, workers)
 
 
 def write_items(found: Iterable[Pair | LeftOut], dataset: str, items: Path, left_out: Path, workers: int) -> None:
@@ -75,13 +69,8 @@ def write_items(found: Iterable[Pair | LeftOut], dataset: str, items: Path, left
         reasons = "; ".join(f"{entry.source}, row {entry.row}: {entry.reason}" for entry in aside[:3])
         raise ValueError(f"datasets.{dataset}: no row became an item; the first reasons: {reasons or 'no rows'}")
     write_table(items, ITEMS, list(rows.values()))
-    write_table(left_out, LEFT_OUT, [asdict(entry) | {"value": _printable(entry.value)} for entry in aside])
+    write_table(left_out, LEFT_OUT, [entry.as_row() for entry in aside])
     print(f"{len(rows)} items of {len({row['premise_id'] for row in rows.values()})} premises, {len(aside)} left out")
-
-
-def _printable(value: str) -> str:
-    """Return the start of a faulty value, with what is no Unicode as escapes."""
-    return value[:LONGEST_VALUE].encode(errors="backslashreplace").decode()
 
 
 def _digests(paths: Iterable[str], workers: int) -> dict[str, str]:

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from umui import config
-from umui.datasets.importing import LeftOut, Pair, malformed
+from umui.datasets.importing import Pair, malformed
 from umui.datasets.reading import Fault, Row, check_columns, csv_rows, jsonl_rows, probability, text
+from umui.left_out import LeftOut
 from umui.tables import Modality, Split
 
 COLUMNS = {

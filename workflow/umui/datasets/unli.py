@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from umui import config
-from umui.datasets.importing import LeftOut, Pair, malformed, unused
+from umui.datasets.importing import Pair, malformed, unused
 from umui.datasets.reading import Fault, Row, csv_rows, jsonl_rows, probability, text
+from umui.left_out import LeftOut
 from umui.tables import Split
 
 COLUMNS = {".csv": ("pre", "hyp", "unli"), ".jsonl": ("premise", "hypothesis", "label")}

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from umui import config
-from umui.datasets.importing import LeftOut, Pair, malformed
+from umui.datasets.importing import Pair, malformed
 from umui.datasets.reading import Fault, Row, probability, text
+from umui.left_out import LeftOut
 from umui.tables import Modality, Split
 
 EVENT_KEYS = ("claims", "claims_to_supporting_videos", "videos")

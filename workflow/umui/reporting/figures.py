@@ -44,10 +44,7 @@ def reliability_figure(csv: Path, svg: Path, png: Path) -> None:
 
 def training_curves(logs: Mapping[str, Sequence[Path]], csv: Path, svg: Path, png: Path) -> None:
     """Write and draw the students' loss and gradient norm by modality, as means over stretches of steps."""
-    curves = pd.concat([
-        summarise_log(read_table(files, TRAINING_LOG).to_pandas()).assign(student=student)
-        for student, files in logs.items()
-    ])  # fmt: skip
+    curves = _of_students(logs, summarise_log)
     write_text(csv, curves[CURVE_COLUMNS].to_csv(index=False, lineterminator="\n"))
     save(lambda: draw_curves(curves), svg, png)
 
@@ -57,12 +54,17 @@ def batching_curves(logs: Mapping[str, Sequence[Path]], csv: Path, svg: Path, pn
 
     The students' losses must be comparable: one read-out, one kind of labels.
     """
-    curves = pd.concat([
-        summarise_batching(read_table(files, TRAINING_LOG).to_pandas()).assign(student=student)
-        for student, files in logs.items()
-    ])  # fmt: skip
+    curves = _of_students(logs, summarise_batching)
     write_text(csv, curves[BATCHING_COLUMNS].to_csv(index=False, lineterminator="\n"))
     save(lambda: draw_batching(curves), svg, png)
+
+
+def _of_students(logs: Mapping[str, Sequence[Path]], summarise: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """Return the summaries of the students' training logs, with the column `student`."""
+    return pd.concat(
+        summarise(read_table(files, TRAINING_LOG).to_pandas()).assign(student=student)
+        for student, files in logs.items()
+    )
 
 
 def summarise_batching(log: pd.DataFrame) -> pd.DataFrame:

@@ -18,13 +18,13 @@ from typing import Any
 
 from umui import config
 from umui.artifacts import digest_file, digest_json, read_rows, shard_of, write_table, write_text
+from umui.left_out import LeftOut
 from umui.tables import ITEMS, LEFT_OUT, VOTES, Modality
 from umui.teacher.parsing import Parsed, parse, split_reasoning
 
 MODALITIES: dict[str, Modality] = {"audio": "audio", "video": "video", "omni": "audiovisual"}
 DIGITS = 10
 SUM_TOLERANCE = 0.01  # of the digits' probabilities: half-precision and rounded numbers, but no missing digit
-LONGEST_VALUE = 200  # characters of a value that are kept in the list of what was left out
 ITEM_COLUMNS = (
     "item_id",
     "dataset",
@@ -51,18 +51,6 @@ class Published:
     label: Any
     votes: Sequence[Any]
     file_digest: str
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """What became no vote, or an item without one; the columns are those of the left_out table."""
-
-    source: str
-    row: int
-    column: str
-    value: str
-    status: str
-    reason: str
 
 
 def import_votes(
@@ -230,10 +218,7 @@ def _counts(statuses: Iterable[str]) -> str:
 
 def _csv(aside: list[LeftOut]) -> str:
     out = StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(LEFT_OUT.schema.names)
-    writer.writerows(
-        [entry.source, entry.row, entry.column, entry.value[:LONGEST_VALUE], entry.status, entry.reason]
-        for entry in aside
-    )
+    writer = csv.DictWriter(out, LEFT_OUT.schema.names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(entry.as_row() for entry in aside)
     return out.getvalue()
