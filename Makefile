@@ -36,7 +36,7 @@ report: all  ## results/report.zip, to be opened in a browser, offline too
 
 test: $(CORE)/test-ready environments  ## all tests, the whole pipeline at a small size included
 	python -m pytest
-	$(STUDENT)/bin/python -m pytest tests/student
+	$(STUDENT)/bin/python -m pytest tests/student -m "slow or not slow"
 
 bench: environments  ## what sharing a premise saves, into results/bench/
 	PYTHONPATH=workflow:tests/student $(STUDENT)/bin/python tests/bench/premise_sharing.py

@@ -31,10 +31,11 @@ def student(base: Path, world: dict[str, Path], tmp_path_factory: pytest.TempPat
 def predict(
     student: Path, base: Path, world: dict[str, Path], output: Path, settings: config.Student, **changes: Any
 ) -> list[dict[str, Any]]:
-    given = {"view": "full", "splits": ["test"], "shard": 0, "shards": 1} | changes
+    view = changes.pop("view", "full")
+    given = {"splits": ["test"], "shard": 0, "shards": 1} | changes
     predict_shard(
-        settings, MEDIA, base=str(base), revision=None, student=student, name="CLUE", items=[world["items"]],
-        evidence=world["evidence"], predictions=output, workers=1, **given,
+        settings, MEDIA, base=str(base), revision=None, student=student, views=[(view, "CLUE", str(output))],
+        items=[world["items"]], evidence=world["evidence"], workers=1, **given,
     )  # fmt: skip
     return read_rows(output, PREDICTIONS)
 

@@ -63,9 +63,9 @@ def predicted(items: list[dict[str, Any]], student: Path, base: Path, directory:
     extract_shard(MEDIA, [paths["items"]], shard=0, shards=1, media=paths["media"], evidence=paths["evidence"],
                   workers=1)  # fmt: skip
     predict_shard(
-        student_settings(), MEDIA, base=str(base), revision=None, student=student, name="CLUE", view="full",
-        splits=["test"], items=[paths["items"]], shard=0, shards=1, evidence=paths["evidence"],
-        predictions=paths["predictions"], workers=1,
+        student_settings(), MEDIA, base=str(base), revision=None, student=student,
+        views=[("full", "CLUE", str(paths["predictions"]))], splits=["test"], items=[paths["items"]], shard=0, shards=1,
+        evidence=paths["evidence"], workers=1,
     )  # fmt: skip
     return {row["item_id"]: row for row in read_rows(paths["predictions"], PREDICTIONS)}
 

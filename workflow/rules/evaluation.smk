@@ -174,7 +174,7 @@ rule evaluate_scaled:
         code=code("evaluation.scaling"),
     shell:
         """
-        python -m umui.cli evaluate --scaled --settings {params.settings:q} --model {params.title:q} \
+        python -m umui.cli evaluate-scaled --settings {params.settings:q} --model {params.title:q} \
             --role {params.role} --model-directory {input.model} --items {input.item_tables} \
             --predictions {input.predictions} --metrics {output.metrics} 2>{log}
         """

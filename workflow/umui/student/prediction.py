@@ -32,17 +32,18 @@ def predict_shard(
     base: str,
     revision: str | None,
     student: Path,
-    name: str,
-    view: View,
+    views: Sequence[tuple[View, str, str]],
     splits: list[str],
     items: list[Path],
     shard: int,
     shards: int,
     evidence: Path,
-    predictions: Path,
     workers: int,
 ) -> None:
-    """Write the predictions on one shard's items of the splits; with a `view`, on the audiovisual ones alone.
+    """Write the predictions on one shard's items of the splits.
+
+    A view is what is shown, the model's name in its table, and the table; but for the full one it is of audiovisual
+    items alone.
 
     Raises ValueError when the student was trained on another base.
     """
@@ -51,17 +52,25 @@ def predict_shard(
     shown = Evidence.read([evidence])
     encoder = Encoder(model, settings.prompt, media_settings, shown)
     predictor = Predictor(trained, encoder)
-    asked = _asked(items, splits, shard, shards, view)
+    for view, name, predictions in views:
+        asked = _asked(items, splits, shard, shards, view)
+        rows = _predicted(predictor, encoder, shown, asked, name, settings.batch_premises)
+        write_table(Path(predictions), PREDICTIONS, rows)
+
+
+def _predicted(
+    predictor: "Predictor", encoder: Encoder, shown: Evidence, asked: "Asked", name: str, batch_premises: int
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     able = {premise: hypotheses for premise, hypotheses in asked.items() if encoder.can_show(premise)}
     for premise in asked.keys() - able.keys():
         rows += [_row(item_id, name, ("no_evidence", None, None)) for item_id, _ in asked[premise]]
-    batches = list(_batches(able, shown, settings.batch_premises))
+    batches = list(_batches(able, shown, batch_premises))
     for batch in reported(batches, len(batches), "batches of premises"):
         answers = predictor.answer(batch, [[hypothesis for _, hypothesis in able[premise]] for premise in batch])
         item_ids = [item_id for premise in batch for item_id, _ in able[premise]]
         rows += [_row(item_id, name, answer) for item_id, answer in zip(item_ids, answers, strict=True)]
-    write_table(predictions, PREDICTIONS, rows)
+    return rows
 
 
 def load(student: Path, base: str, revision: str | None) -> tuple[Omni, Reader]:

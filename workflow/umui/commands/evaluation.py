@@ -1,0 +1,150 @@
+"""Subcommands that turn predictions into figures."""
+
+from pathlib import Path
+from typing import Any
+
+from umui import config
+from umui.commands.arguments import named_tables, parameters, settings, stage
+
+
+def add(stages: Any) -> None:
+    """Add the subcommands to those of the command line."""
+    parser = stage(
+        stages,
+        "control",
+        "umui.evaluation.controls:control",
+        "Predict with a control, which never sees the premise, or the oracle.",
+    )
+    settings(parser, config.Evaluation)
+    parser.add_argument("--kind", choices=["constant", "majority", "hypothesis-only", "oracle"], required=True)
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="the labels that students learn from; a dataset without any is learned from its own probabilities",
+    )
+    parser.add_argument("--splits", nargs="+", required=True, help="which splits to predict")
+    parser.add_argument("--predictions", type=Path, required=True, help="predictions table, written")
+
+    parser = stage(
+        stages,
+        "control-table",
+        "umui.evaluation.control_table:control_table",
+        "Judge controls that learn from a dataset's own labels.",
+    )
+    settings(parser, config.Evaluation)
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    parser.add_argument("--csv", type=Path, required=True, help="their figures, written")
+
+    parser = stage(
+        stages,
+        "leakage",
+        "umui.evaluation.leakage:leakage",
+        "Count what the training and the evaluated splits have in common.",
+    )
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    parser.add_argument("--splits", nargs="+", required=True, help="the evaluated splits")
+    parser.add_argument("--csv", type=Path, required=True, help="the counts, written")
+
+    parser = stage(
+        stages,
+        "labels-as-predictions",
+        "umui.evaluation.controls:labels_as_predictions",
+        "Turn a teacher's labels into predictions.",
+    )
+    parser.add_argument("--name", required=True, help="the model's name in the table")
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    parser.add_argument("--labels", type=Path, nargs="+", required=True, help="labels tables, all shards")
+    parser.add_argument("--splits", nargs="+", required=True, help="which splits to predict")
+    parser.add_argument("--predictions", type=Path, required=True, help="predictions table, written")
+
+    for name, function, summary in (
+        ("evaluate", "umui.evaluation.evaluating:evaluate", "Compute a model's metrics with their intervals."),
+        (
+            "evaluate-scaled",
+            "umui.evaluation.scaling:evaluate_scaled",
+            "The same after temperature scaling, fitted on the configuration's evaluation.calibration_split.",
+        ),
+    ):
+        parser = stage(stages, name, function, summary)
+        settings(parser, config.Evaluation)
+        parser.add_argument("--model", required=True, help="its name in the tables")
+        parser.add_argument("--role", choices=["student", "teacher", "baseline", "control", "oracle"], required=True)
+        parser.add_argument(
+            "--model-directory",
+            dest="parameters",
+            type=parameters,
+            nargs="?",
+            default=None,
+            help="where parameters.json says the model's size; nothing for a model without one",
+        )
+        parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+        parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="predictions tables, all shards")
+        parser.add_argument("--metrics", type=Path, required=True, help="metrics table, written")
+
+    parser = stage(
+        stages,
+        "compare",
+        "umui.evaluation.comparing:compare",
+        "Compare pairs of models on the same items and resamples.",
+    )
+    settings(parser, config.Evaluation)
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    named_tables(parser, "--predictions", "the predictions tables of a model", required=True)
+    parser.add_argument(
+        "--pair",
+        dest="pairs",
+        action="append",
+        nargs=2,
+        required=True,
+        metavar=("A", "B"),
+        help="names of two models: A - B and A / B are written; repeated",
+    )
+    parser.add_argument("--csv", type=Path, required=True, help="the comparisons, written")
+
+    parser = stage(
+        stages,
+        "differences",
+        "umui.evaluation.differences:differences",
+        "Test one model against all others, adjusted for their number.",
+    )
+    settings(parser, config.Evaluation)
+    parser.add_argument("--first", required=True, help="name of the model that the others are compared with")
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    named_tables(parser, "--predictions", "the predictions tables of a model", required=True)
+    parser.add_argument("--csv", type=Path, required=True, help="the differences, written")
+
+    parser = stage(
+        stages,
+        "reliability",
+        "umui.evaluation.reliability:reliability",
+        "Compute reliability diagrams: numbers, no drawing.",
+    )
+    settings(parser, config.Evaluation)
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    named_tables(parser, "--predictions", "the predictions tables of a model", required=True)
+    parser.add_argument("--csv", type=Path, required=True, help="one row a bin, written")
+
+    parser = stage(
+        stages,
+        "agreement",
+        "umui.evaluation.agreement:agreement",
+        "Compare annotators and models, pair by pair: no drawing.",
+    )
+    settings(parser, config.Evaluation)
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    named_tables(parser, "--predictions", "the predictions tables of a model")
+    parser.add_argument("--csv", type=Path, required=True, help="a row a pair and statistic, written")
+
+    parser = stage(
+        stages,
+        "distributions",
+        "umui.evaluation.distributions:distributions",
+        "Count the probabilities of people and models: no drawing.",
+    )
+    settings(parser, config.Evaluation)
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    named_tables(parser, "--predictions", "the predictions tables of a model")
+    parser.add_argument("--csv", type=Path, required=True, help="a row a bin, written")

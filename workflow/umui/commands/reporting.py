@@ -1,0 +1,127 @@
+"""Subcommands that lay figures out as tables, pictures and pages."""
+
+from pathlib import Path
+from typing import Any
+
+from umui import config
+from umui.commands.arguments import figure, named_tables, settings, stage
+
+
+def add(stages: Any) -> None:
+    """Add the subcommands to those of the command line."""
+    parser = stage(
+        stages, "reliability-figure", "umui.reporting.figures:reliability_figure", "Draw the reliability diagrams."
+    )
+    parser.add_argument("--csv", type=Path, required=True, help="as written by the stage reliability")
+    figure(parser)
+
+    parser = stage(
+        stages,
+        "training-curves",
+        "umui.reporting.figures:training_curves",
+        "Summarise and draw loss and gradient norm of students.",
+    )
+    named_tables(parser, "--logs", "the training log of a student", required=True)
+    parser.add_argument("--csv", type=Path, required=True, help="the drawn means, written")
+    figure(parser)
+
+    parser = stage(
+        stages,
+        "agreement-figure",
+        "umui.reporting.agreement_figure:agreement_figure",
+        "Draw the agreement of annotators and models.",
+    )
+    parser.add_argument("--csv", type=Path, required=True, help="as written by the stage agreement")
+    figure(parser)
+
+    parser = stage(
+        stages,
+        "distributions-figure",
+        "umui.reporting.distributions_figure:distributions_figure",
+        "Draw the histograms of probabilities.",
+    )
+    parser.add_argument("--csv", type=Path, required=True, help="as written by the stage distributions")
+    figure(parser)
+
+    parser = stage(
+        stages,
+        "batching-curves",
+        "umui.reporting.figures:batching_curves",
+        "Draw the training of students by their batching.",
+    )
+    named_tables(parser, "--logs", "the training log of a student", required=True)
+    parser.add_argument("--csv", type=Path, required=True, help="the drawn means, written")
+    figure(parser)
+
+    parser = stage(
+        stages, "table", "umui.reporting.tables:table", "Lay out the metrics of models as one of the paper's tables."
+    )
+    parser.add_argument("--table", required=True, help="its name, such as table3")
+    settings(parser, config.Evaluation)
+    parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="metrics tables")
+    parser.add_argument(
+        "--negative-ratio",
+        dest="negative_ratios",
+        action="append",
+        nargs=2,
+        default=[],
+        metavar=("NAME", "RATIO"),
+        help="of Table 4: a student and its training negatives for one positive, or all; repeated",
+    )
+    parser.add_argument("--csv", type=Path, required=True, help="the figures, a row each, written")
+    parser.add_argument("--markdown", type=Path, required=True, help="the same for readers, written")
+
+    parser = stage(
+        stages,
+        "paper-comparison",
+        "umui.reporting.paper_comparison:paper_comparison",
+        "Lay a run's metrics beside the paper's figures.",
+    )
+    parser.add_argument("--published", type=Path, required=True, help="data/paper_results.csv")
+    parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="metrics tables")
+    parser.add_argument("--csv", type=Path, required=True, help="a row a model and figure, written")
+    parser.add_argument("--markdown", type=Path, required=True, help="the same for readers, written")
+
+    parser = stage(
+        stages,
+        "paper-audit",
+        "umui.reporting.paper_audit:paper_audit",
+        "Calculate what the paper's figures can and cannot mean.",
+    )
+    parser.add_argument("--published", type=Path, required=True, help="data/paper_results.csv")
+    parser.add_argument("--controls", type=Path, required=True, help="as written by control-table for Clotho")
+    parser.add_argument("--markdown", type=Path, required=True, help="docs/paper-audit.md, written")
+
+    parser = stage(
+        stages,
+        "hyperparameters",
+        "umui.reporting.hyperparameters:hyperparameters",
+        "Lay out the students' hyperparameters as Table 6.",
+    )
+    parser.add_argument("--run-config", type=Path, required=True, help="as written by the stage run-config")
+    parser.add_argument("--csv", type=Path, required=True, help="a row a student and hyperparameter, written")
+    parser.add_argument("--markdown", type=Path, required=True, help="the same for readers, written")
+
+    parser = stage(stages, "coverage", "umui.reporting.coverage:coverage", "Count what was left out, where and why.")
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    named_tables(parser, "--left-out", "the left_out table of a dataset")
+    parser.add_argument("--media", type=Path, nargs="*", required=True, help="media tables, all shards")
+    named_tables(parser, "--votes", "the votes tables of a judge")
+    named_tables(parser, "--labels", "the labels tables of a judge and aggregation")
+    named_tables(parser, "--predictions", "the predictions tables of a model")
+    parser.add_argument("--csv", type=Path, required=True, help="all counts, written")
+    parser.add_argument("--markdown", type=Path, required=True, help="a summary, written")
+
+    parser = stage(stages, "cost", "umui.reporting.cost:cost", "Forecast what the models of a run will be asked for.")
+    settings(parser, config.Config)
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    parser.add_argument("--csv", type=Path, required=True, help="the forecast, written")
+
+    parser = stage(
+        stages,
+        "run-config",
+        "umui.reporting.run_config:run_config",
+        "Write the checked configuration of a run beside its results.",
+    )
+    settings(parser, config.Config)
+    parser.add_argument("--yaml", type=Path, required=True, help="the configuration, written")

@@ -1,0 +1,70 @@
+"""Subcommands that make, train and ask models of our own."""
+
+from pathlib import Path
+from typing import Any
+
+from umui import config
+from umui.commands.arguments import items_and_shard, settings, stage, workers
+
+
+def add(stages: Any) -> None:
+    """Add the subcommands to those of the command line."""
+    parser = stage(
+        stages, "make-model", "umui.student.tiny:make", "Train a tiny model from random weights on the lessons."
+    )
+    settings(parser, config.Tiny)
+    parser.add_argument("--prompt", required=True, help="template of the judgments' prompt")
+    parser.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    parser.add_argument("--lessons", type=Path, nargs="+", required=True, help="lessons tables")
+    parser.add_argument("--evidence", type=Path, nargs="*", required=True, help="evidence tables, all shards")
+    parser.add_argument("--output", type=Path, required=True, help="the model's directory, written")
+    workers(parser)
+
+    parser = stage(
+        stages, "lock-models", "umui.student.revisions:lock_models", "Write the commits of the models' hub names."
+    )
+    settings(parser, config.Config)
+    parser.add_argument("--lock", type=Path, required=True, help="an overlay of the configuration, written")
+
+    parser = stage(
+        stages, "train-student", "umui.student.training:train", "Train a student; run under the deepspeed launcher."
+    )
+    settings(parser, config.Student)
+    parser.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
+    parser.add_argument("--base", required=True, help="the base model's directory or hub name")
+    parser.add_argument("--revision", default=None, help="commit of a hub model")
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    parser.add_argument("--evidence", type=Path, nargs="*", required=True, help="evidence tables, all shards")
+    parser.add_argument(
+        "--labels",
+        action="append",
+        nargs="+",
+        default=[],
+        metavar=("DATASET", "FILE"),
+        help="the labels of a dataset's items; repeated",
+    )
+    parser.add_argument("--checkpoints", type=Path, required=True, help="directory of checkpoints, kept between runs")
+    parser.add_argument("--output", type=Path, required=True, help="the student's directory, written")
+    workers(parser)
+
+    parser = stage(stages, "predict", "umui.student.prediction:predict_shard", "Predict one shard with a student.")
+    settings(parser, config.Student)
+    parser.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
+    parser.add_argument("--base", required=True, help="the base model's directory or hub name")
+    parser.add_argument("--revision", default=None, help="commit of a hub model")
+    parser.add_argument("--student", type=Path, required=True, help="the student's directory")
+    parser.add_argument(
+        "--view",
+        dest="views",
+        action="append",
+        nargs=3,
+        required=True,
+        metavar=("VIEW", "NAME", "FILE"),
+        help="full, or frames or sound: of audiovisual premises only, with the other stream withheld; "
+        "the model's name in the table; the predictions table, written; repeated",
+    )
+    parser.add_argument("--splits", nargs="+", required=True, help="which splits to predict")
+    items_and_shard(parser)
+    parser.add_argument("--evidence", type=Path, required=True, help="evidence table of the shard")
+    workers(parser)
