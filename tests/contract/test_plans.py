@@ -36,10 +36,11 @@ def test_all_tables_and_figures_are_planned(planned: str) -> None:
     assert "figure5" not in planned, "no student has mixed batches"
 
 
-def test_a_class_is_no_probability_and_temperatures_need_held_out_predictions(planned: str) -> None:
-    majority = "results/metrics/controls/majority.parquet"
-    assert majority in inputs_of(planned, "results/table2.csv")
-    assert majority not in inputs_of(planned, "results/table3.csv")
+def test_each_table_has_all_controls_and_temperatures_need_held_out_predictions(planned: str) -> None:
+    for name in ("1", "2", "3", "3-graded", "4", "5", "7", "8"):
+        inputs = inputs_of(planned, f"results/table{name}.csv")
+        for control in ("constant", "majority", "hypothesis-only"):
+            assert f"results/metrics/controls/{control}.parquet" in inputs, (name, control)
     scaled = [file for file in inputs_of(planned, "results/table7.csv") if file.startswith("results/scaled_metrics/")]
     assert "results/scaled_metrics/students/clue-d.parquet" in scaled
     assert "results/scaled_metrics/labels/tiny-base/1-vote.parquet" in scaled

@@ -207,9 +207,16 @@ def test_coverage_counts_what_was_left_out(tmp_path: Path) -> None:
     faults = [("a.csv", row, "label", "maybe", "malformed", "give true or false") for row in (7, 5)]
     faults.append(("b.csv", 0, "", "40 rows", "unused", "test_split: validation"))
     write_table(left_out, LEFT_OUT, [dict(zip(columns, fault, strict=True)) for fault in faults])
+    published = tmp_path / "published.csv"
+    published.write_text(
+        "source,row,column,value,status,reason\n"
+        'video.json,3,,"a claim, with a comma",unused,not one item\n'
+        "video.json,4,,another,unused,not one item\n" + "wikivideo,0,item_id,v#0,no_votes,no row is of this item\n" * 2
+    )
     outputs = tmp_path / "coverage.csv", tmp_path / "coverage.md"
     coverage(
-        [write_items(tmp_path / "items.parquet", *items)], {"mine": [left_out]}, [tmp_path / "media.parquet"],
+        [write_items(tmp_path / "items.parquet", *items)], {"mine": [left_out]}, {"theirs": [published]},
+        [tmp_path / "media.parquet"],
         {"teacher": [votes]}, {"teacher, mean": [labels]}, {"CLUE-D": [said]}, *outputs,
     )  # fmt: skip
     rows = pd.read_csv(outputs[0], keep_default_na=False)
@@ -217,6 +224,8 @@ def test_coverage_counts_what_was_left_out(tmp_path: Path) -> None:
     assert counts == {
         ("files", "a.csv", "", "malformed"): 2,
         ("files", "b.csv", "", "unused"): 1,
+        ("published votes", "theirs, video.json", "", "unused"): 2,
+        ("published votes", "theirs, wikivideo", "", "no_votes"): 2,
         ("items", "", "text", "known"): 1,
         ("items", "", "text", "no_probability"): 1,
         ("items", "", "video", "known"): 3,
@@ -238,6 +247,8 @@ def test_coverage_counts_what_was_left_out(tmp_path: Path) -> None:
     page = outputs[1].read_text()
     assert "| mine | a.csv | label | malformed | 2 | row 5: give true or false |" in page
     assert "| mine | b.csv |  | unused | 1 | 40 rows: test_split: validation |" in page
+    assert "| theirs | video.json |  | unused | 2 | row 3: not one item |" in page
+    assert "| theirs | wikivideo | item_id | no_votes | 2 | v#0: no row is of this item |" in page
     assert "| urn | test | video | 2 | 3 | 1 of 2 |" in page, "a video needs no sound, but must open"
     assert "| urn | test | audiovisual | 1 | 1 | 0 of 1 |" in page
     assert "| votes | teacher | urn | test | no_evidence |  |  | 2 of 2 |  |" in page
@@ -245,7 +256,7 @@ def test_coverage_counts_what_was_left_out(tmp_path: Path) -> None:
 
 def test_coverage_of_a_clean_run_says_so(tmp_path: Path) -> None:
     items = write_items(tmp_path / "items.parquet", item("t#0"))
-    coverage([items], {}, [], {}, {}, {}, tmp_path / "c.csv", tmp_path / "c.md")
+    coverage([items], {}, {}, [], {}, {}, {}, tmp_path / "c.csv", tmp_path / "c.md")
     assert "Nothing: all media are usable" in (tmp_path / "c.md").read_text()
 
 

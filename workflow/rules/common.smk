@@ -43,6 +43,9 @@ LEFT_OUT = {
     for name in DATASETS
     if name not in URNS
 }
+LEFT_OUT_VOTES = {
+    teacher: f"results/left_out/{teacher}.csv" for teacher in CONFIG.imported_teachers
+}
 
 
 wildcard_constraints:

@@ -86,6 +86,7 @@ rule coverage:
     input:
         item_tables=ITEMS,
         left_out=list(LEFT_OUT.values()),
+        left_out_votes=list(LEFT_OUT_VOTES.values()),
         media=shards_of("results/media/{shard}.parquet"),
         votes=[
             shards_of(f"results/votes/{judge}/{{shard}}.parquet")
@@ -105,6 +106,10 @@ rule coverage:
     params:
         left_out=named_files(
             "--left-out", {name: [file] for name, file in LEFT_OUT.items()}
+        ),
+        # fmt: skip
+        left_out_votes=named_files(
+            "--left-out-votes", {name: [file] for name, file in LEFT_OUT_VOTES.items()}
         ),
         # fmt: skip
         votes=named_files(
@@ -130,8 +135,9 @@ rule coverage:
         code=code("reporting.coverage"),
     shell:
         """
-        python -m umui.cli coverage --items {input.item_tables} {params.left_out} --media {input.media} \
-            {params.votes} {params.labels} {params.predictions} --csv {output.csv} --markdown {output.markdown} 2>{log}
+        python -m umui.cli coverage --items {input.item_tables} {params.left_out} {params.left_out_votes} \
+            --media {input.media} {params.votes} {params.labels} {params.predictions} \
+            --csv {output.csv} --markdown {output.markdown} 2>{log}
         """
 
 

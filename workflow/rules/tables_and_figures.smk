@@ -9,9 +9,6 @@ TABLES = [f"table{name}" for name in ("1", "2", "3", "3-graded", "4", "5", "7", 
 def table_metrics(table):
     """The metrics files that a table is laid out from; the table itself leaves out other roles than its own."""
     roles = {entry: settings["role"] for entry, settings in ENTRIES.items()}
-    if table in ("table3", "table3-graded", "table8"):
-        # Saying 0 or 1, the majority has no place where probabilities are compared.
-        del roles["controls/majority"]
     teachers = tuple(
         f"labels/{source.teacher}/"
         for student in CONFIG.students.values()

@@ -105,6 +105,7 @@ def add(stages: Any) -> None:
     parser = stage(stages, "coverage", "umui.reporting.coverage:coverage", "Count what was left out, where and why.")
     parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
     named_tables(parser, "--left-out", "the left_out table of a dataset")
+    named_tables(parser, "--left-out-votes", "the left-out rows of an imported teacher, as CSV")
     parser.add_argument("--media", type=Path, nargs="*", required=True, help="media tables, all shards")
     named_tables(parser, "--votes", "the votes tables of a judge")
     named_tables(parser, "--labels", "the labels tables of a judge and aggregation")

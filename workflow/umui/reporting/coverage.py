@@ -1,7 +1,9 @@
 """What was left out, where and why: counts of every status of every table."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -25,7 +27,11 @@ and what had to be left out of what follows.
 
 ## Rows that became no item
 
-{aside}
+{no_item}
+
+## Published answers that became no vote
+
+{no_vote}
 
 ## Left out
 
@@ -41,6 +47,7 @@ media could not be used; *no_label*: the teacher gave none; *unparsed*: the answ
 def coverage(
     items: Sequence[Path],
     left_out: Mapping[str, Sequence[Path]],
+    left_out_votes: Mapping[str, Sequence[Path]],
     media: Sequence[Path],
     votes: Mapping[str, Sequence[Path]],
     labels: Mapping[str, Sequence[Path]],
@@ -48,7 +55,10 @@ def coverage(
     csv: Path,
     markdown: Path,
 ) -> None:
-    """Write all counts, and a page for readers with what was left out."""
+    """Write all counts, and a page for readers with what was left out.
+
+    `left_out` are the left_out tables of datasets, `left_out_votes` those of imported teachers, which are CSV.
+    """
     columns = ["item_id", "premise_id", "media_id", "probability", *WHERE]
     every = read_table(items, ITEMS, columns).to_pandas()
     known = every["probability"].notna().map({True: "known", False: "no_probability"})
@@ -66,30 +76,51 @@ def coverage(
         counts.append(tally(answers.assign(status=labelled), "labels", source))
     for source, files in predictions.items():
         counts.append(tally(_placed(files, PREDICTIONS, "status", every), "predictions", source))
-    rows, aside = pd.concat(counts, ignore_index=True), _aside(left_out)
-    of_files = aside.groupby(["source", "dataset", "status"], as_index=False).size().rename(columns={"size": "count"})
-    of_files = of_files.assign(stage="files", split="", modality="")[COLUMNS]
+    rows = pd.concat(counts, ignore_index=True)
+    no_item = [row | {"of": name} for name, files in left_out.items() for row in read_rows(files, LEFT_OUT)]
+    no_vote = [row | {"of": name} for name, files in left_out_votes.items() for row in _csv_rows(files)]
+    aside = [["files", file, name, "", "", status, n] for (name, file, status), n in _counted(no_item)]
+    aside += [
+        ["published votes", f"{name}, {file}", "", "", "", status, n] for (name, file, status), n in _counted(no_vote)
+    ]
+    of_files = pd.DataFrame(aside, columns=COLUMNS)
     write_text(csv, pd.concat([of_files, rows]).to_csv(index=False, lineterminator="\n"))
-    page = MARKDOWN.format(items=_overview(rows), aside=_files(aside), left_out=_left_out(rows))
+    page = MARKDOWN.format(
+        items=_overview(rows),
+        no_item=_files(no_item, "dataset"),
+        no_vote=_files(no_vote, "teacher"),
+        left_out=_left_out(rows),
+    )
     write_text(markdown, page)
 
 
-def _aside(left_out: Mapping[str, Sequence[Path]]) -> pd.DataFrame:
-    """Return the rows of all data sets' left_out tables, with their dataset."""
-    rows = [row | {"dataset": name} for name, files in left_out.items() for row in read_rows(files, LEFT_OUT)]
-    return pd.DataFrame(rows, columns=[*LEFT_OUT.schema.names, "dataset"])
+def _csv_rows(files: Sequence[Path]) -> list[dict[str, Any]]:
+    """Read left_out rows that stand in CSV: an imported teacher's may repeat the key of the left_out table."""
+    rows = (pd.read_csv(file, dtype=str, keep_default_na=False).to_dict("records") for file in files)
+    return [{str(name): value for name, value in row.items()} for of_file in rows for row in of_file]
 
 
-def _files(aside: pd.DataFrame) -> str:
-    """Return what was left out of each file, with the first such row; `unused` says itself how many it stands for."""
+def _counted(aside: Sequence[Mapping[str, Any]]) -> list[tuple[tuple[str, ...], int]]:
+    """Return the numbers of left_out rows by what they are of, file and status."""
+    return sorted(Counter((row["of"], row["source"], row["status"]) for row in aside).items())
+
+
+def _files(aside: Sequence[Mapping[str, Any]], of: str) -> str:
+    """Return what was left out of each file, with the first such row.
+
+    An `unused` row of a whole file (its row is 0) says itself how many it stands for.
+    """
+    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for row in aside:
+        groups.setdefault((row["of"], row["source"], row["column"], row["status"]), []).append(row)
     lines = []
-    for source, group in aside.groupby(["dataset", "source", "column", "status"]):
-        first, status = group.iloc[0], source[-1]
-        said = first["value"] if status == "unused" else f"row {first['row']}"
-        lines.append([*source, len(group), f"{said}: {first['reason']}"])
+    for place, group in sorted(groups.items()):
+        first = group[0]
+        said = f"row {first['row']}" if int(first["row"]) else first["value"]
+        lines.append([*place, len(group), f"{said}: {first['reason']}"])
     if not lines:
         return "None."
-    return markdown_table(["dataset", "file", "column", "status", "entries", "the first"], lines)
+    return markdown_table([of, "file", "column", "status", "entries", "the first"], lines)
 
 
 def tally(rows: pd.DataFrame, stage: str, source: str) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 A table is its entry in LAYOUTS and its template ``NAME.jinja``; everything else is common to all.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,7 @@ def page(template: str, rows: pd.DataFrame, layout: Layout, settings: Evaluation
     methods = sorted({method for method in rows["interval_method"] if not method.startswith("none")})
     return environment.get_template(template).render(
         settings=settings,
+        wrong_nats=-math.log(settings.probability_clip),
         method="; ".join(methods) or "no intervals, since fewer than two events were measured",
         wide=lambda metric: wide(rows[rows["metric"] == metric], metric, layout.ranked),
         models=lambda metric: _records(rows[rows["metric"] == metric].drop_duplicates("model")),
