@@ -231,6 +231,16 @@ def test_output_is_limited(files: Path, tmp_path: Path) -> None:
     assert not found.evidence
 
 
+def test_memory_is_limited(tmp_path: Path) -> None:
+    large = make(tmp_path / "large.mp4", "-f", "lavfi", "-i", "testsrc2=size=3840x2160:rate=2:duration=1", *H264)
+    limits = {"max_pixels": 10_000_000, "max_memory_bytes": 250_000_000}
+    row = extracted(tmp_path, [(large, "video")], settings(**limits)).media["large.mp4"]
+    assert row["status"] == "unsupported"
+    assert row["reason"] == "decoding needs more than 250000000 bytes of memory, the limit"
+    limits["max_memory_bytes"] = settings().max_memory_bytes
+    assert extracted(tmp_path, [(large, "video")], settings(**limits)).media["large.mp4"]["status"] == "ok"
+
+
 def damaged(source: Path, target: Path, every: int) -> Path:
     """Copy an mp4 with noise in place of each so-manieth picture, the first left whole."""
     data = bytearray(source.read_bytes())

@@ -35,6 +35,7 @@ class Media(Settings):
     max_pixels: Count = Field(description="width x height of a source's picture")
     max_streams: Count
     max_output_bytes: Count = Field(description="of the frames and the sound of one file")
+    max_memory_bytes: Count = Field(description="of addresses that the decoding of one file may take")
     max_damage_share: Share = Field(
         description="of a stream's packets that may fail to decode, and of its claimed length that may be missing"
     )

@@ -1,4 +1,4 @@
-"""Find the ffmpeg binary and run it: no shell, a limit on time and on written bytes, its messages kept short."""
+"""Find the ffmpeg binary and run it: no shell, limits on time, memory and written bytes, its messages kept short."""
 
 import os
 import re
@@ -13,6 +13,7 @@ import imageio_ffmpeg
 
 MESSAGE_BYTES = 2000
 ADDRESS = re.compile(r" @ 0x[0-9a-f]+")  # in memory, another one each time
+NO_MEMORY = re.compile(r"allocate memory|Resource temporarily unavailable|get_buffer\(\) failed")
 
 
 class FfmpegError(ValueError):
@@ -25,6 +26,11 @@ class Outcome:
 
     exit_code: int | None
     messages: str
+
+    @property
+    def lacked_memory(self) -> bool:
+        """Say whether it failed and complained of too little memory."""
+        return self.exit_code != 0 and NO_MEMORY.search(self.messages) is not None
 
 
 def binary(path: str | None = None) -> str:
@@ -52,20 +58,24 @@ def command(program: str) -> list[str]:
 
 
 def run(
-    arguments: list[str], given: bytes = b"", timeout_s: float | None = None, max_file_bytes: int | None = None
+    arguments: list[str],
+    given: bytes = b"",
+    timeout_s: float | None = None,
+    max_file_bytes: int | None = None,
+    max_memory_bytes: int | None = None,
 ) -> Outcome:
     """Run a command line with `given` on its standard input, in a process group of its own.
 
-    At `timeout_s` the whole group is killed.  No file that it writes grows beyond `max_file_bytes` (Linux).
+    At `timeout_s` the whole group is killed.  No file that it writes grows beyond `max_file_bytes`, and each of its
+    processes has at most `max_memory_bytes` of addresses (Linux).
     """
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
         )
-        if max_file_bytes is not None:
-            _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
-            soft = max_file_bytes if hard == resource.RLIM_INFINITY else min(max_file_bytes, hard)
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (soft, hard))
+        for kind, most in ((resource.RLIMIT_FSIZE, max_file_bytes), (resource.RLIMIT_AS, max_memory_bytes)):
+            if most is not None:
+                _limit(process.pid, kind, most)
         try:
             process.communicate(given, timeout_s)
         except subprocess.TimeoutExpired:
@@ -80,3 +90,10 @@ def run(
         log.seek(0)
         messages = log.read(MESSAGE_BYTES).decode(errors="replace").strip()
     return Outcome(exit_code, ADDRESS.sub("", messages))
+
+
+def _limit(pid: int, kind: int, most: int) -> None:
+    """Limit another process for good, from outside it: no code of ours runs between its fork and its program."""
+    _, hard = resource.prlimit(pid, kind)
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.prlimit(pid, kind, (most, most))

@@ -112,6 +112,7 @@ def extract(settings: config.Media, program: str, source: Source) -> Extract:
             graph.compile(cmd=[*ffmpeg_process.command(program), "-max_error_rate", str(settings.max_damage_share)]),
             timeout_s=settings.timeout_s,
             max_file_bytes=settings.max_output_bytes,
+            max_memory_bytes=settings.max_memory_bytes,
         )
         written_bytes = sum(file.stat().st_size for file in (frames, sound) if file.exists())
         found = _judged(found, outcome, written_bytes, settings)
@@ -175,6 +176,9 @@ def _judged(found: Probe, outcome: ffmpeg_process.Outcome, written_bytes: int, s
         return replace(found, status="unsupported", reason=f"not done in {settings.timeout_s:g} s, the limit")
     if written_bytes >= settings.max_output_bytes:
         reason = f"{written_bytes} bytes of frames and sound or more, the limit is {settings.max_output_bytes}"
+        return replace(found, status="unsupported", reason=reason)
+    if outcome.lacked_memory:
+        reason = f"decoding needs more than {settings.max_memory_bytes} bytes of memory, the limit"
         return replace(found, status="unsupported", reason=reason)
     if outcome.exit_code != 0:
         complaint = outcome.messages.partition("\n")[0] or f"exit code {outcome.exit_code}"
