@@ -108,7 +108,7 @@ def test_answers_in_words_train(base: Path, world: dict[str, Path], tmp_path: Pa
 
 
 def launch(settings: config.Student, base: Path, world: dict[str, Path], directory: Path) -> subprocess.Popen[bytes]:
-    """Start two ranks through the DeepSpeed launcher, under a shell as a rule would."""
+    """Start two ranks through the DeepSpeed launcher, under a shell and the wrapper of jobs, as a rule would."""
     environment = os.environ | {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PACKAGE.parent)}
     stage = [
         "--settings", settings.as_json(), "--media-settings", MEDIA.as_json(), "--base", str(base),
@@ -116,8 +116,8 @@ def launch(settings: config.Student, base: Path, world: dict[str, Path], directo
         "--checkpoints", str(directory / "checkpoints"), "--output", str(directory / "student"),
     ]  # fmt: skip
     launcher = [str(Path(sys.executable).with_name("deepspeed")), "--num_gpus", "2", "--no_local_rank", "--module"]
-    shell = 'export UMUI_JOB_PID=$$; "$@"; exit $?'
-    command = ["bash", "-c", shell, "rule", *launcher, "umui.cli", "train-student", *stage]
+    wrapper = [sys.executable, "-m", "umui.jobs", "--code", "c", "--environment", "e", "--outputs", "student", "--"]
+    command = ["bash", "-c", '"$@"; exit $?', "rule", *wrapper, *launcher, "umui.cli", "train-student", *stage]
     with (directory / "log").open("ab") as log:
         return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 

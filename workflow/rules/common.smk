@@ -62,14 +62,19 @@ def code(module):
     return source_digest(f"umui.{module}")
 
 
-def environment_path(family):
-    """The directory of a family's environment; the digest of its lock is in the name."""
-    lock = ROOT / "envs" / f"{getattr(CONFIG.environments, family)}.txt"
+def environment_name(family):
+    """The name and the digest of a family's lock."""
+    lock = ROOT / "envs" / f"{getattr(CONFIG.environments, family, family)}.txt"
     if not lock.is_file():
         raise WorkflowError(
             f"environments.{family}: there is no lock file {lock}; envs/ holds the known ones"
         )
-    return f".envs/{lock.stem}-{environment.digest(lock)}"
+    return f"{lock.stem}-{environment.digest(lock)}"
+
+
+def environment_path(family):
+    """The directory of a family's environment."""
+    return f".envs/{environment_name(family)}"
 
 
 def environment_of(family):
@@ -80,6 +85,13 @@ def environment_of(family):
 def python_of(family):
     """The Python of a family's environment."""
     return "python" if WITH_CONDA else f"{environment_path(family)}/bin/python"
+
+
+# How a rule of each family runs its stage: through the wrapper (umui.jobs), by Snakemake's own Python.
+JOB = {
+    family: f"{sys.executable} -m umui.jobs --environment {environment_name(family)}"
+    for family in ("core", "student", "teacher")
+}
 
 
 def shards_of(pattern, **names):

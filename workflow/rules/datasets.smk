@@ -27,7 +27,8 @@ rule build_urn:
         code=code("datasets.urn"),
     shell:
         """
-        python -m umui.cli build-urn --settings {params.settings:q} --dataset {params.dataset} \
+        {JOB[core]} --code {params.code} --outputs {output} -- \
+            python -m umui.cli build-urn --settings {params.settings:q} --dataset {params.dataset} \
             --media-directory {output.media} --items {output.item_tables} --lessons {output.lessons} --workers {threads} \
             2> >(tee {log} | sed -u "s/^/build_urn {params.dataset}: /" >&2)
         """
@@ -56,7 +57,8 @@ rule import_items:
         ),
     shell:
         """
-        python -m umui.cli import-items --settings {params.settings:q} --dataset {params.dataset} \
+        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+            python -m umui.cli import-items --settings {params.settings:q} --dataset {params.dataset} \
             --items {output.item_tables} --left-out {output.left_out} --workers {threads} \
             2> >(tee {log} | sed -u "s/^/import_items {params.dataset}: /" >&2)
         """

@@ -150,7 +150,8 @@ rule evaluate:
         code=code("evaluation.evaluating"),
     shell:
         """
-        python -m umui.cli evaluate --settings {params.settings:q} --model {params.title:q} --role {params.role} \
+        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+            python -m umui.cli evaluate --settings {params.settings:q} --model {params.title:q} --role {params.role} \
             --model-directory {input.model} --items {input.item_tables} --predictions {input.predictions} \
             --metrics {output.metrics} 2>{log}
         """
@@ -174,7 +175,8 @@ rule evaluate_scaled:
         code=code("evaluation.scaling"),
     shell:
         """
-        python -m umui.cli evaluate-scaled --settings {params.settings:q} --model {params.title:q} \
+        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+            python -m umui.cli evaluate-scaled --settings {params.settings:q} --model {params.title:q} \
             --role {params.role} --model-directory {input.model} --items {input.item_tables} \
             --predictions {input.predictions} --metrics {output.metrics} 2>{log}
         """
@@ -201,7 +203,8 @@ rule compare:
         code=code("evaluation.comparing"),
     shell:
         """
-        python -m umui.cli compare --settings {params.settings:q} --items {input.item_tables} \
+        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+            python -m umui.cli compare --settings {params.settings:q} --items {input.item_tables} \
             {params.predictions} {params.pairs} --csv {output.csv} 2>{log}
         """
 
@@ -230,7 +233,8 @@ rule differences:
         code=code("evaluation.differences"),
     shell:
         """
-        python -m umui.cli differences --settings {params.settings:q} --first {params.first:q} \
+        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+            python -m umui.cli differences --settings {params.settings:q} --first {params.first:q} \
             --items {input.item_tables} {params.predictions} --csv {output.csv} 2>{log}
         """
 
@@ -251,7 +255,8 @@ rule agreement:
         code=code("evaluation.agreement"),
     shell:
         """
-        python -m umui.cli agreement --settings {params.settings:q} --items {input.item_tables} \
+        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+            python -m umui.cli agreement --settings {params.settings:q} --items {input.item_tables} \
             {params.predictions} --csv {output.csv} 2>{log}
         """
 
@@ -309,6 +314,7 @@ rule reliability:
         code=code("evaluation.reliability"),
     shell:
         """
-        python -m umui.cli reliability --settings {params.settings:q} --items {input.item_tables} \
+        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+            python -m umui.cli reliability --settings {params.settings:q} --items {input.item_tables} \
             {params.predictions} --csv {output.csv} 2>{log}
         """

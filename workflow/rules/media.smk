@@ -27,7 +27,8 @@ rule extract_evidence:
         code=code("media.extraction"),
     shell:
         """
-        python -m umui.cli extract-evidence --settings {params.settings:q} --items {input.item_tables} \
+        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+            python -m umui.cli extract-evidence --settings {params.settings:q} --items {input.item_tables} \
             --shard {params.shard} --shards {params.shards} --media {output.media} --evidence {output.evidence} \
             --workers {threads} 2> >(tee {log} | sed -u "s/^/extract_evidence {params.shard}: /" >&2)
         """

@@ -32,7 +32,8 @@ rule make_model:
         code=code("student.tiny"),
     shell:
         """
-        {params.python} -m umui.cli make-model --settings {params.settings:q} --prompt {params.prompt} \
+        {JOB[student]} --code {params.code} --inputs {input} --outputs {output} -- \
+            {params.python} -m umui.cli make-model --settings {params.settings:q} --prompt {params.prompt} \
             --media-settings {params.media:q} --items {input.item_tables} --lessons {input.lessons} \
             --evidence {input.evidence} --output {output.model} --workers {threads} \
             2> >(tee {log} | sed -u "s/^/make_model {params.name}: /" >&2)

@@ -36,8 +36,8 @@ rule train_student:
         code=code("student.training"),
     shell:
         """
-        export UMUI_JOB_PID=$$ # the ranks end with this shell, however it ends
-        {params.python} -m deepspeed.launcher.runner --num_gpus {params.ranks} --no_local_rank \
+        {JOB[student]} --code {params.code} --inputs {input} --outputs {output} -- \
+            {params.python} -m deepspeed.launcher.runner --num_gpus {params.ranks} --no_local_rank \
             --module umui.cli train-student --settings {params.settings:q} \
             --media-settings {params.media:q} --base {params.base} --items {input.item_tables} \
             --evidence {input.evidence} {params.labels} --checkpoints {params.checkpoints} \
@@ -79,7 +79,8 @@ rule predict:
         code=code("student.prediction"),
     shell:
         """
-        {params.python} -m umui.cli predict --settings {params.settings:q} --media-settings {params.media:q} \
+        {JOB[student]} --code {params.code} --inputs {input} --outputs {output} -- \
+            {params.python} -m umui.cli predict --settings {params.settings:q} --media-settings {params.media:q} \
             --base {params.base} --student {input.student} --view full {params.name:q} {output.full} \
             --view frames {params.frames_only:q} {output.frames} --view sound {params.sound_only:q} {output.sound} \
             --splits {params.splits} --items {input.item_tables} --shard {params.shard} --shards {params.shards} \

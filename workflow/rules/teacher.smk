@@ -41,7 +41,8 @@ rule ask:
         code=code("teacher.asking"),
     shell:
         """
-        {params.python} -m umui.cli ask --settings {params.settings:q} --judge {params.judge} \
+        {JOB[teacher]} --code {params.code} --inputs {input} --outputs {output} -- \
+            {params.python} -m umui.cli ask --settings {params.settings:q} --judge {params.judge} \
             --model {params.model} --media-settings {params.media:q} --items {input.item_tables} \
             --shard {params.shard} --shards {params.shards} --evidence {input.evidence} --journal {params.journal} \
             --votes {output.votes} --timings {output.timings} --server-log {log.server} --workers {threads} \
@@ -72,7 +73,8 @@ rule import_votes:
         code=code("teacher.published_votes"),
     shell:
         """
-        python -m umui.cli import-votes --settings {params.settings:q} --teacher {params.judge} \
+        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+            python -m umui.cli import-votes --settings {params.settings:q} --teacher {params.judge} \
             --items {input.item_tables} --votes {output.votes} --left-out {output.left_out} \
             2> >(tee {log} | sed -u "s/^/import_votes {params.judge}: /" >&2)
         """

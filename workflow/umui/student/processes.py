@@ -72,8 +72,8 @@ def join(ranks: int) -> Place:
 def die_with_the_job() -> None:
     """Let this process be killed as soon as one of the processes dies that started it.
 
-    These are its parent, the launcher, and the ancestors up to the one that the variable ``UMUI_JOB_PID`` names: a
-    killed launcher or a rule's killed shell leaves no rank behind.
+    These are its parent, the launcher, and the ancestors up to the one that the variable ``UMUI_JOB_PID`` names, the
+    wrapper of the job (``umui.jobs``): a killed launcher, or a killed wrapper, leaves no rank behind.
     Raises ProcessLookupError when one is dead already.
     """
     job = int(os.environ.get(JOB_VARIABLE, os.getppid()))

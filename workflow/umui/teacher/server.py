@@ -21,7 +21,7 @@ from umui.tables import Modality
 from umui.teacher.evidence import wants_audio, wants_frames
 
 HOST = "127.0.0.1"
-SUPERVISOR = Path(__file__).with_name("supervisor.py")
+SUPERVISOR = Path(__file__).parents[1] / "supervisor.py"
 STOP_TIMEOUT_S = 15.0
 PROGRESS_EVERY_S = 10.0
 TAIL_LINES = 10
