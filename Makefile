@@ -14,7 +14,7 @@ flock --nonblock --conflict-exit-code 75 .snakemake.lock snakemake --nolock --co
 test $$code != 75 || echo "make: another run works in this directory; wait for it, or end it" >&2; exit $$code; }
 endef
 
-.PHONY: demo all environments cost report test bench check schema clean help
+.PHONY: demo all environments cost explain report test bench check schema clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ environments: $(CORE)/ready  ## the heavy stages' environments, without running 
 
 cost: $(CORE)/ready  ## what a run will ask of its models; CONFIG=configs/paper.yaml for that one
 	@$(call SNAKEMAKE,results/cost.csv $(if $(CONFIG),--configfile $(CONFIG)))
+
+explain: $(CORE)/ready  ## which jobs would run, why, and what they cost; CONFIG=overlay.yaml, TARGET=results/table3.csv
+	@python -m umui.cli explain $(or $(TARGET),all) $(if $(CONFIG),--configfiles $(CONFIG))
 
 report: all  ## results/report.zip, to be opened in a browser, offline too
 	@$(call SNAKEMAKE,all --report results/report.zip)

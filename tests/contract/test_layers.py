@@ -1,6 +1,6 @@
 """Who may import whom: stages talk through files, and only the student's stages know torch.
 
-Above them lies scoring, which no stage knows (docs/decisions/0006-scoring-lies-above-the-stages.md).
+Above them lie scoring and explaining, which no stage knows (docs/decisions/0006-scoring-lies-above-the-stages.md).
 """
 
 import ast
@@ -10,8 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "workflow" / "umui"
 STAGES = {"datasets", "media", "teacher", "student", "evaluation", "reporting"}
-ABOVE = {"umui.scoring", "umui.score_command"}
-ABOVE_FILES = {"scoring.py", "score_command.py"}
+ABOVE = {"umui.scoring", "umui.score_command", "umui.explain"}
+ABOVE_FILES = {"scoring.py", "score_command.py", "explain.py"}
 FORBIDDEN_CALLS = {"os.system", "os.popen", "eval", "exec", "torch.load", "yaml.load", "yaml.unsafe_load"}
 FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "dill", "joblib"}
 HEAVY = {"torch", "transformers", "peft", "deepspeed", "safetensors", "tokenizers"}

@@ -50,16 +50,17 @@ def _with_likes(config: Mapping[str, Any]) -> dict[str, Any]:
                 )
             if "like" in other:
                 raise ConfigError(f"{where}: {entry['like']!r} is like another itself; name {other['like']!r}")
-            completed[section][name] = _merged(other, {key: entry[key] for key in entry if key != "like"})
+            completed[section][name] = merged(other, {key: entry[key] for key in entry if key != "like"})
     return completed
 
 
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with the single keys of `changes`, as Snakemake lays an overlay on a configuration."""
+    result = dict(base)
     for key, value in changes.items():
-        old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return result
 
 
 def _explain(fault: Any, config: Mapping[str, Any]) -> str:

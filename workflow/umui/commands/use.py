@@ -1,4 +1,4 @@
-"""Subcommands for people: ask a student, take it elsewhere, trace a number."""
+"""Subcommands for people: ask a student, take it elsewhere, trace a number, ask what a run would do."""
 
 import argparse
 from pathlib import Path
@@ -87,3 +87,11 @@ def add(stages: Any) -> None:
     )
     parser.add_argument("--item", required=True, help="its item_id")
     parser.add_argument("--results", type=Path, default=Path("results"), help="directory (default: results)")
+
+    parser = stage(
+        stages, "explain", "umui.explain:explain", "Say before a run which jobs will run, why, and what they cost."
+    )
+    parser.add_argument("targets", nargs="*", default=["all"], help="files or rules (default: all)")
+    parser.add_argument(
+        "--configfiles", type=Path, nargs="+", default=[], help="overlays of the run, as for snakemake --configfile"
+    )

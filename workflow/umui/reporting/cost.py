@@ -25,13 +25,18 @@ SUFFIX_TOKENS = 20  # of what a hypothesis' turn adds to its words
 
 
 def cost(settings: Config, items: Sequence[Path], csv: Path) -> None:
-    """Write one row a model and stage, and print the same for readers."""
+    """Write the forecast, and print the same for readers."""
+    found = forecast(settings, items)
+    write_text(csv, found.to_csv(index=False, lineterminator="\n"))
+    print(found.to_string(index=False, na_rep="", float_format="{:,.2f}".format))
+
+
+def forecast(settings: Config, items: Sequence[Path]) -> pd.DataFrame:
+    """Return one row a model and stage (votes, training), with the columns `COLUMNS`; what does not apply is null."""
     columns = ["dataset", "split", "premise_id", "modality", "premise_text", "hypothesis"]
     everything = _with_lengths(settings, read_table(items, ITEMS, columns).to_pandas())
     rows = [*_asked(settings, everything), *_trained(settings, everything)]
-    found = pd.DataFrame(rows, columns=COLUMNS).convert_dtypes()
-    write_text(csv, found.to_csv(index=False, lineterminator="\n"))
-    print(found.to_string(index=False, na_rep="", float_format="{:,.2f}".format))
+    return pd.DataFrame(rows, columns=COLUMNS).convert_dtypes()
 
 
 def _with_lengths(settings: Config, items: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from umui.prompts.rendering import answer_form
 from umui.tables import TIMINGS, VOTES
 from umui.teacher.client import Client, Reply
 from umui.teacher.evidence import EvidenceShelf
-from umui.teacher.journal import Answer, Journal
+from umui.teacher.journal import Answer, Journal, journal_file
 from umui.teacher.messages import build, check
 from umui.teacher.parsing import parse
 from umui.teacher.planning import Question, missing_runs, plan
@@ -117,7 +117,7 @@ def ask_shard(
     wanted = {digest for question in questions if question.answerable for digest in question.digests}
     server_log.parent.mkdir(parents=True, exist_ok=True)
     server_log.touch()
-    with Journal(journal / f"{shard:04d}-of-{shards:04d}.jsonl", wanted) as book:
+    with Journal(journal_file(journal, shard, shards), wanted) as book:
         work = Work(questions, shelf, book, settings, len(wanted) - len(book.answers))
         _say(
             f"{judge}: {len(questions)} items, {sum(not question.answerable for question in questions)} without "

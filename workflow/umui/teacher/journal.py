@@ -33,6 +33,19 @@ class Answer:
     error: str | None = None
 
 
+def journal_file(directory: Path, shard: int, shards: int) -> Path:
+    """Return where the answers of one shard are kept."""
+    return directory / f"{shard:04d}-of-{shards:04d}.jsonl"
+
+
+def kept_digests(path: Path) -> set[str]:
+    """Return the request digests of the answers that a journal has, without taking hold of it."""
+    if not path.is_file():
+        return set()
+    whole = (json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n"))
+    return {answer["request_digest"] for answer in whole if answer["error"] is None}
+
+
 class Journal:
     """A journal file that this process alone writes, as a context manager; `answers` are those without an error.
 

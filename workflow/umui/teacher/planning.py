@@ -63,17 +63,23 @@ def plan(
         raise ValueError(f"sampling.votes: {settings.sampling.votes} is more than the {SEED_STRIDE} seeds of an item")
     table = read_table(items, ITEMS, ITEM_COLUMNS)
     seeds = item_seeds(table["item_id"].to_pylist(), settings.sampling.seed)
-    where = (table[name].to_pylist() for name in ("dataset", "modality", "split", "media_id", "premise_id"))
+    rows = rows_of_shard(table, settings, shard, shards)
+    rows.sort(key=lambda row: (row["media_id"] or "", row["premise_id"], row["item_id"]))
+    model_digest = identity(settings, model, revision)
+    return [_question(row, settings, media, model_digest, seeds[row["item_id"]], evidence) for row in rows]
+
+
+def rows_of_shard(items: pa.Table, settings: config.Judge, shard: int, shards: int) -> list[dict[str, Any]]:
+    """Return the rows of the items table that a judge is asked about in one shard."""
+    where = (items[name].to_pylist() for name in ("dataset", "modality", "split", "media_id", "premise_id"))
     chosen = [
         modality in settings.datasets.get(dataset, [])
         and split in settings.splits
         and shard_of(media_id, premise_id, shards) == shard
         for dataset, modality, split, media_id, premise_id in zip(*where, strict=True)
     ]
-    rows = table.filter(pa.array(chosen, pa.bool_())).to_pylist()
-    rows.sort(key=lambda row: (row["media_id"] or "", row["premise_id"], row["item_id"]))
-    model_digest = identity(settings, model, revision)
-    return [_question(row, settings, media, model_digest, seeds[row["item_id"]], evidence) for row in rows]
+    rows: list[dict[str, Any]] = items.filter(pa.array(chosen, pa.bool_())).to_pylist()
+    return rows
 
 
 def item_seeds(item_ids: Iterable[str], seed: int) -> dict[str, int]:
