@@ -41,8 +41,11 @@ test: $(CORE)/test-ready environments  ## all tests, the whole pipeline at a sma
 	python -m pytest
 	$(STUDENT)/bin/python -m pytest tests/student -m "slow or not slow"
 
-bench: environments  ## what sharing a premise saves, into results/bench/
-	PYTHONPATH=workflow:tests/student $(STUDENT)/bin/python tests/bench/premise_sharing.py
+# A benchmark is a script of tests/bench, run alone the same way with its own options.
+IN_STUDENT := PYTHONPATH=workflow:tests/student $(STUDENT)/bin/python
+
+bench: environments  ## benchmarks against other ways of doing the same, into results/bench/
+	$(IN_STUDENT) tests/bench/premise_sharing.py
 
 check: $(CORE)/test-ready  ## formatting, lint, types
 	ruff check .

@@ -13,20 +13,14 @@ Times are of single steps on this machine; a ratio is the median of the paired r
 with the smallest and the largest of them.
 """
 
-import argparse
-import csv
 import io
-import platform
-import statistics
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import soundfile
 import torch
+from bench import compared, machine, parser, record, timed
 from PIL import Image
 from student_world import MEDIA, TINY, evidence_of, student_settings
 from torch.nn import functional
@@ -41,7 +35,6 @@ from umui.student.reading import Features, hidden_states, tower_features
 from umui.student.targets import target_masses
 from umui.tables import EVIDENCE
 
-COLUMNS = ["benchmark", "case", "unit", "ours", "other", "other_name", "ratio", "ratio_low", "ratio_high", "repeats"]
 OTHER = "one claim a sequence, towers each time, full logits"
 CLAIM = "At least {} of the next balls will be blue, whatever was drawn before."
 FRAME_PX = 112  # 16 tokens a pair of frames
@@ -137,30 +130,15 @@ class Case:
         return logits
 
 
-def measured(ours: Callable[[], None], other: Callable[[], None], repeats: int) -> Iterator[tuple[float, float]]:
-    """Yield the seconds of both ways, taken in turn, after one round that does not count."""
-    for number in range(repeats + 1):
-        seconds = []
-        for way in (ours, other):
-            start = time.perf_counter()
-            way()
-            seconds.append(time.perf_counter() - start)
-        if number:
-            yield seconds[0], seconds[1]
-
-
 def main() -> None:
     """Measure all cases, and write one CSV a benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("results/bench"), help="directory (default: results/bench)")
-    parser.add_argument("--modalities", nargs="+", default=["text", "audio", "video"])
-    parser.add_argument("--hypotheses", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32])
-    parser.add_argument("--premise-tokens", nargs="+", type=int, default=[250, 1000])
-    parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--modalities", nargs="+", default=["text", "audio", "video"])
+    options.add_argument("--hypotheses", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32])
+    options.add_argument("--premise-tokens", nargs="+", type=int, default=[250, 1000])
+    arguments = options.parse_args()
     torch.set_num_threads(1)
-    print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, 1 thread")
-    rows: dict[str, list[dict[str, Any]]] = {"training": [], "prediction": []}
+    print(f"{machine()}, torch {torch.__version__}, 1 thread")
     for modality in arguments.modalities:
         for tokens in arguments.premise_tokens:
             for hypotheses in arguments.hypotheses:
@@ -170,26 +148,11 @@ def main() -> None:
                     "training": (case.train_ours, case.train_other),
                     "prediction": (case.predict_ours, case.predict_other),
                 }
-                for benchmark, both in ways.items():
-                    rows[benchmark].append(_row(benchmark, name, list(measured(*both, arguments.repeats))))
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    for benchmark, found in rows.items():
-        with (arguments.output / f"{benchmark}.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(found)
-
-
-def _row(benchmark: str, case: str, seconds: list[tuple[float, float]]) -> dict[str, Any]:
-    ratios = [other / ours for ours, other in seconds]
-    ours, other = (statistics.median(column) for column in zip(*seconds, strict=True))
-    ratio, low, high = statistics.median(ratios), min(ratios), max(ratios)
-    print(f"{benchmark}: {case}: ours {ours:.3f} s, other {other:.3f} s, ratio {ratio:.2f} [{low:.2f}, {high:.2f}]")
-    return {
-        "benchmark": benchmark, "case": case, "unit": "s", "ours": round(ours, 5), "other": round(other, 5),
-        "other_name": OTHER, "ratio": round(ratio, 3), "ratio_low": round(low, 3), "ratio_high": round(high, 3),
-        "repeats": len(seconds),
-    }  # fmt: skip
+                rows = [
+                    compared(benchmark, name, "s", timed(*both, arguments.repeats), OTHER)
+                    for benchmark, both in ways.items()
+                ]
+                record(arguments.output, rows)
 
 
 if __name__ == "__main__":
