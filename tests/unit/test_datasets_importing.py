@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from umui.artifacts import read_rows
+from umui.datasets import importing
 from umui.datasets.importing import LeftOut, Pair, write_items
 from umui.tables import ITEMS, LEFT_OUT
 
@@ -56,6 +57,19 @@ def test_what_stands_twice_becomes_one_item_and_a_row_about_the_other(tmp_path: 
         (3, "duplicate", False), (4, "duplicate", True), (5, "duplicate", True),
     ]  # fmt: skip
     assert all("row 2" in row["reason"] for row in left_out)
+
+
+def test_reading_in_pieces_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        pair(row, f"Claim {row % 7}.", premise_text=f"Street {row % 5}.", split=("train", "test")[row % 2])
+        for row in range(2, 100)
+    ]
+    at_once = written(tmp_path, *found)
+    monkeypatch.setattr(importing, "CHUNK_ROWS", 3)
+    assert written(tmp_path, *found) == at_once
+    assert len(at_once[0]) == 70
+    assert [row["item_id"] for row in at_once[0]] == sorted(row["item_id"] for row in at_once[0])
+    assert all(f"row {row['row'] - 70}" in row["reason"] for row in at_once[1])
 
 
 def test_pairs_of_one_row_may_both_be_duplicates(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def write_table(path: Path, table: Table, rows: pa.Table | Sequence[Mapping[str,
         pq.write_table(data.replace_schema_metadata(_mark(table)).combine_chunks(), temporary, compression="zstd")
 
 
-def write_groups(path: Path, table: Table, groups: Iterable[Sequence[Mapping[str, Any]]]) -> None:
+def write_groups(path: Path, table: Table, groups: Iterable[pa.Table | Sequence[Mapping[str, Any]]]) -> None:
     """Write groups of rows as they come, with one group in memory at a time, checked as by `write_table`.
 
     Raises ValueError as `write_table` does, and when the rows do not come in order of the key.
@@ -102,9 +102,9 @@ def write_groups(path: Path, table: Table, groups: Iterable[Sequence[Mapping[str
     schema = table.schema.with_metadata(_mark(table))
     with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for rows in groups:
-            data = _conform(_from_rows(table, rows), table, str(path))
-            for row in rows:
-                key = tuple(row[column] for column in table.key)
+            data = rows if isinstance(rows, pa.Table) else _from_rows(table, rows)
+            data = _conform(data, table, str(path))
+            for key in zip(*(data[column].to_pylist() for column in table.key), strict=True):
                 if key <= last:
                     raise ValueError(f"{path}: {table.name} rows must come in order: {key} after {last}")
                 last = key

@@ -2,20 +2,32 @@
 
 An adapter is a module named after the `kind` of its data set, with ``pairs(settings)``: it reads the data set's files
 and yields a `Pair` for each premise and hypothesis, and a `LeftOut` for each row or field that becomes none.
+
+Items are written in order, whatever the order of the pairs, and a million of them must not fill the memory: they are
+first sorted into piles on the disk, whose order is that of the items, and then within each pile.
 """
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from umui.artifacts import digest_bytes, digest_file, digest_json, write_table
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from umui.artifacts import digest_bytes, digest_file, digest_json, write_groups, write_table
 from umui.datasets.reading import Fault
 from umui.left_out import LeftOut
 from umui.progress import reported
 from umui.tables import ITEMS, LEFT_OUT, Modality, Split
+
+CHUNK_ROWS = 20_000  # of which Python's objects are in memory at a time
+SHOWN_DIGITS = 12  # hexadecimal, of the digest that ends a premise's name
+PAIRS = pa.schema([*ITEMS.schema, *(LEFT_OUT.schema.field(name) for name in LEFT_OUT.key)])  # and whence an item is
 
 
 @dataclass(frozen=True)
@@ -52,31 +64,96 @@ def write_items(found: Iterable[Pair | LeftOut], dataset: str, items: Path, left
     A pair that stands twice becomes one item; the later one is left out as a duplicate.  A medium that does not exist
     keeps its item, and becomes missing evidence later.  Raises ValueError when there is no item at all.
     """
-    everything = list(found)
-    pairs = [entry for entry in everything if isinstance(entry, Pair)]
-    aside = [entry for entry in everything if isinstance(entry, LeftOut)]
-    media_ids = _digests({pair.media_path for pair in pairs if pair.media_path is not None}, workers)
-    rows: dict[str, dict[str, Any]] = {}
-    origins: dict[str, Pair] = {}
-    for pair in pairs:
-        row = _item(dataset, pair, None if pair.media_path is None else media_ids[pair.media_path])
-        first = origins.setdefault(row["item_id"], pair)
-        if first is pair:
-            rows[row["item_id"]] = row
-        else:
-            aside.append(_duplicate(pair, first))
-    if not rows:
-        reasons = "; ".join(f"{entry.source}, row {entry.row}: {entry.reason}" for entry in aside[:3])
-        raise ValueError(f"datasets.{dataset}: no row became an item; the first reasons: {reasons or 'no rows'}")
-    write_table(items, ITEMS, list(rows.values()))
+    aside: list[LeftOut] = []
+    n_items = n_premises = 0
+
+    def sorted_groups(piles: Piles) -> Iterator[pa.Table]:
+        nonlocal n_items, n_premises
+        for pile in piles:
+            kept, duplicates = _without_duplicates(pile)
+            aside.extend(duplicates)
+            n_items += kept.num_rows
+            n_premises += len(kept["premise_id"].unique())
+            yield kept
+
+    items.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".items-", dir=items.parent) as directory, ThreadPoolExecutor(workers) as pool:
+        piles = Piles(Path(directory))
+        media_ids: dict[str, str] = {}
+        for chunk in _chunks(found, CHUNK_ROWS):
+            pairs = [entry for entry in chunk if isinstance(entry, Pair)]
+            aside += [entry for entry in chunk if isinstance(entry, LeftOut)]
+            media = sorted({pair.media_path for pair in pairs if pair.media_path is not None} - media_ids.keys())
+            media_ids.update(zip(media, reported(pool.map(media_id, media), len(media), "media digests"), strict=True))
+            piles.add([_item(dataset, pair, media_ids.get(pair.media_path or "")) for pair in pairs])
+        if not piles.names:
+            reasons = "; ".join(f"{entry.source}, row {entry.row}: {entry.reason}" for entry in aside[:3])
+            raise ValueError(f"datasets.{dataset}: no row became an item; the first reasons: {reasons or 'no rows'}")
+        write_groups(items, ITEMS, _joined(sorted_groups(piles)))
     write_table(left_out, LEFT_OUT, [entry.as_row() for entry in aside])
-    print(f"{len(rows)} items of {len({row['premise_id'] for row in rows.values()})} premises, {len(aside)} left out")
+    print(f"{n_items} items of {n_premises} premises, {len(aside)} left out")
 
 
-def _digests(paths: Iterable[str], workers: int) -> dict[str, str]:
-    ordered = sorted(paths)
-    with ThreadPoolExecutor(workers) as pool:
-        return dict(zip(ordered, reported(pool.map(media_id, ordered), len(ordered), "media digests"), strict=True))
+class Piles:
+    """Rows on the disk, in piles whose names are in order: split, modality and the first digit of what is shown.
+
+    Iterating gives each pile's rows as one table, in the order in which they were added.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._writers: dict[str, pa.ipc.RecordBatchFileWriter] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the piles, in order."""
+        return sorted(self._writers)
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Put each row on its pile."""
+        parted: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            parted.setdefault(row["premise_id"][: 1 - SHOWN_DIGITS], []).append(row)
+        for name, of_pile in parted.items():
+            if name not in self._writers:
+                path = str(self._directory / digest_bytes(name.encode()))
+                self._writers[name] = pa.ipc.new_file(path, PAIRS, options=pa.ipc.IpcWriteOptions(compression="zstd"))
+            self._writers[name].write_table(pa.Table.from_pylist(of_pile, PAIRS))
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        for name in self.names:
+            self._writers[name].close()
+            yield pa.ipc.open_file(str(self._directory / digest_bytes(name.encode()))).read_all()
+
+
+def _without_duplicates(pile: pa.Table) -> tuple[pa.Table, list[LeftOut]]:
+    """Return a pile's items in order, and what is said of the pairs that stand there again."""
+    pile = pile.append_column("place", pa.array(range(pile.num_rows), pa.int64()))
+    places = pile.group_by("item_id").aggregate([("place", "min")])
+    first = pile.take(places["place_min"]).sort_by("item_id")
+    again = pile.filter(pc.invert(pc.is_in(pile["place"], places["place_min"].combine_chunks())))
+    origins = {}
+    if again.num_rows:
+        twice = pc.is_in(first["item_id"], again["item_id"].combine_chunks())
+        origins = {row["item_id"]: row for row in first.filter(twice).to_pylist()}
+    return first.select(ITEMS.schema.names), [_duplicate(row, origins[row["item_id"]]) for row in again.to_pylist()]
+
+
+def _joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Join neighbours, so that a file of few rows is one group of rows."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(one.num_rows for one in waiting) >= CHUNK_ROWS:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _chunks(found: Iterable[Pair | LeftOut], size: int) -> Iterator[list[Pair | LeftOut]]:
+    entries = iter(found)
+    return iter(lambda: list(islice(entries, size)), [])
 
 
 def media_id(path: str) -> str:
@@ -85,8 +162,8 @@ def media_id(path: str) -> str:
 
 
 def _item(dataset: str, pair: Pair, medium: str | None) -> dict[str, Any]:
-    """Return an item's row; its identity rests on what it says alone, so that other items never change it."""
-    shown = digest_json([pair.premise_text, medium])[:12]
+    """Return an item's row and whence it is; its identity rests on what it says alone: other items never change it."""
+    shown = digest_json([pair.premise_text, medium])[:SHOWN_DIGITS]
     shared = shown if medium is None else digest_bytes(medium.encode())[:12]
     premise_id = f"{dataset}/{pair.split}/{pair.modality}/{shown}"
     return {
@@ -103,13 +180,17 @@ def _item(dataset: str, pair: Pair, medium: str | None) -> dict[str, Any]:
         "label": pair.label,
         "probability": pair.probability,
         "annotations": pair.annotations,
+        "source": pair.source,
+        "row": pair.row,
+        "column": pair.column,
     }
 
 
-def _duplicate(pair: Pair, first: Pair) -> LeftOut:
-    same = (pair.label, pair.probability, pair.annotations) == (first.label, first.probability, first.annotations)
-    reason = f"the premise and hypothesis of {first.source}, row {first.row}" + ("" if same else ", labelled otherwise")
-    return LeftOut(pair.source, pair.row, pair.column, pair.hypothesis, "duplicate", reason)
+def _duplicate(row: dict[str, Any], first: dict[str, Any]) -> LeftOut:
+    same = all(row[column] == first[column] for column in ("label", "probability", "annotations"))
+    reason = f"the premise and hypothesis of {first['source']}, row {first['row']}"
+    reason += "" if same else ", labelled otherwise"
+    return LeftOut(row["source"], row["row"], row["column"], row["hypothesis"], "duplicate", reason)
 
 
 def malformed(source: str, row: int, fault: Fault) -> LeftOut:
