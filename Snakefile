@@ -50,7 +50,7 @@ rule media_all:
 
 rule labels_all:
     input:
-        label_shards(),
+        all_labels().values(),
 
 
 rule students_all:

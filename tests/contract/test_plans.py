@@ -69,3 +69,15 @@ def test_two_batchings_are_drawn_and_only_taught_teachers_are_in_table_1(clone: 
     (ratios,) = re.findall(r"umui\.cli table --table table4 .*?(--negative-ratio.*) --csv", planned)
     assert "--negative-ratio 'CLUE-D' all" in ratios
     assert "--negative-ratio 'CLUE-D, 1:2' 2" in ratios
+
+
+def test_a_judges_jobs_share_the_shards(clone: Path, tmp_path: Path) -> None:
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump({"shards": 5, "teachers": {"tiny-teacher": {"jobs": 2}}}))
+    result = plan(clone, "--configfile", str(tmp_path / "overlay.yaml"))
+    assert result.returncode == 0, result.stdout + result.stderr
+    for piece, shards in ((0, [0, 2, 4]), (1, [1, 3])):
+        inputs = inputs_of(result.stdout, f"results/votes/tiny-teacher/{piece}.parquet, ")
+        evidence = [file for file in inputs if file.startswith("results/evidence/")]
+        assert evidence == [f"results/evidence/{shard}.parquet" for shard in shards]
+    labels = inputs_of(result.stdout, "results/labels/tiny-teacher/5-mean.parquet")
+    assert labels == ["results/votes/tiny-teacher/0.parquet", "results/votes/tiny-teacher/1.parquet"]

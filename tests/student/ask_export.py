@@ -24,9 +24,9 @@ def main(export: str, evidence: str, log: str) -> None:
     shelf = EvidenceShelf(Path(evidence))
     settings = config.Server(
         dtype="float32", max_model_len=1024, max_num_seqs=8, block_size=32, start_timeout_s=300, kv_cache_gib=1,
-        arguments=["--max-logprobs", str(len(tokens)), "--logprobs-mode", "processed_logprobs"],
+        tensor_parallel=1, arguments=["--max-logprobs", str(len(tokens)), "--logprobs-mode", "processed_logprobs"],
     )  # fmt: skip
-    with serving(settings, media, MODALITIES, "student", export, None, 1, Path(log)) as address:
+    with serving(settings, media, MODALITIES, "student", export, None, 0, 1, Path(log)) as address:
         client = openai.OpenAI(base_url=address.url, api_key=address.key)
         for question in json.load(sys.stdin):
             modality, text, hypothesis = question["modality"], question["text"], question["hypothesis"]

@@ -15,7 +15,10 @@ Fault = Callable[[int, dict[str, Any]], tuple[int, str] | None]
 
 @dataclass
 class ChatServer:
-    """What the server serves and was asked; `fault` maps a request's number and body to a status and a message."""
+    """What the server serves and was asked.
+
+    `fault` maps a request's number and body to a status and a message; from request number `dies_at` on it hangs up.
+    """
 
     url: str = ""
     model: str = "judge"
@@ -23,11 +26,17 @@ class ChatServer:
     delay_s: float = 0.0
     counts_tokens: bool = True
     honours_n: bool = True
+    dies_at: int | None = None
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     most_under_way: int = 0
     under_way: int = 0
     lock: Any = field(default_factory=Lock)
+
+    @property
+    def dead(self) -> bool:
+        """Whether the server has got the request that kills it."""
+        return self.dies_at is not None and len(self.bodies) >= self.dies_at
 
     @property
     def seeds(self) -> list[int]:
@@ -61,6 +70,9 @@ def chat_server() -> Iterator[ChatServer]:
                 state.under_way += 1
                 state.most_under_way = max(state.most_under_way, state.under_way)
             time.sleep(state.delay_s)
+            if state.dead:
+                self.close_connection = True
+                return None
             fault = state.fault(number, body)
             with state.lock:
                 state.under_way -= 1

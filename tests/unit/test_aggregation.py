@@ -13,7 +13,7 @@ from rows import vote, write_votes
 from umui.artifacts import read_rows
 from umui.config import Label
 from umui.tables import LABELS
-from umui.teacher.aggregation import aggregate, aggregate_shard
+from umui.teacher.aggregation import aggregate, aggregate_votes
 
 NAN = float("nan")
 PROBABILITY = st.integers(0, 100).map(lambda percent: percent / 100)
@@ -74,7 +74,13 @@ def test_the_majority_side_is_never_less_sure_than_the_mean(votes: list[float]) 
 
 
 def labels_of(tmp_path: Path, settings: Label, *votes: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    aggregate_shard(settings, write_votes(tmp_path / "votes.parquet", *votes), tmp_path / "labels.parquet")
+    pieces = [
+        write_votes(
+            tmp_path / "votes" / f"{piece}.parquet", *(vote for vote in votes if ord(vote["item_id"][0]) % 2 == piece)
+        )
+        for piece in range(2)
+    ]
+    aggregate_votes(settings, pieces, tmp_path / "labels.parquet")
     return {row["item_id"]: row for row in read_rows(tmp_path / "labels.parquet", LABELS)}
 
 
@@ -101,7 +107,7 @@ def test_fewer_votes_are_the_first_of_those_stored(tmp_path: Path) -> None:
 
 def test_too_few_stored_votes_name_the_file_the_item_and_the_remedy(tmp_path: Path) -> None:
     votes = [vote("a#0", n, 0.5) for n in range(5)] + [vote("b#0", n, 0.5) for n in range(3)]
-    with pytest.raises(ValueError, match=r"votes\.parquet: item b#0 has 3 of the votes 0 to 4; .*sampling\.votes"):
+    with pytest.raises(ValueError, match=r"/votes: item b#0 has 3 of the votes 0 to 4; .*sampling\.votes"):
         labels_of(tmp_path, Label(aggregation="mean", votes=5, min_parsed=1), *votes)
 
 
@@ -111,5 +117,5 @@ def test_a_gap_in_the_votes_is_not_filled_by_a_later_one(tmp_path: Path) -> None
         labels_of(tmp_path, Label(aggregation="mean", votes=2, min_parsed=1), *votes)
 
 
-def test_a_shard_without_items_gives_a_table_without_rows(tmp_path: Path) -> None:
+def test_no_votes_give_a_table_without_rows(tmp_path: Path) -> None:
     assert labels_of(tmp_path, Label(aggregation="max", votes=5, min_parsed=5)) == {}

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from rows import item
 from umui.artifacts import digest_file, read_rows, shard_of, write_table
 from umui.config import Judge, Media
 from umui.tables import EVIDENCE, ITEMS, TIMINGS, VOTES
-from umui.teacher.asking import ask_shard
+from umui.teacher import engine
+from umui.teacher.asking import ask_shards
 from umui.teacher.planning import item_seeds
+from umui.teacher.server import Address
 
 pytest.importorskip("openai")
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
@@ -52,12 +55,14 @@ def judge(url: str | None, *, client: dict[str, Any] | None = None, **sampling: 
     )
 
 
-def ask(settings: Judge, world: Path, out: str = "out", shard: int = 0, shards: int = 1) -> list[dict[str, Any]]:
+def ask(
+    settings: Judge, world: Path, out: str = "out", chosen: Sequence[int] = (0,), shards: int = 1
+) -> list[dict[str, Any]]:
     directory = world / out
-    ask_shard(
-        settings, "judge", "model", "0" * 40, MEDIA, [world / "items.parquet"], shard, shards,
-        world / "evidence.parquet", directory / "journal", directory / "votes.parquet", directory / "timings.parquet",
-        directory / "server.log", workers=1,
+    ask_shards(
+        settings, "judge", "model", "0" * 40, MEDIA, [world / "items.parquet"], list(chosen), shards,
+        [world / "evidence.parquet"] * len(chosen), directory / "journal", directory / "votes.parquet",
+        directory / "timings.parquet", directory / "server.log", gpus=0, workers=1,
     )  # fmt: skip
     return read_rows(directory / "votes.parquet", VOTES)
 
@@ -87,10 +92,66 @@ def test_hypotheses_of_a_premise_are_asked_side_by_side(server: ChatServer, worl
 
 
 def test_shards_are_apart_and_together_all(server: ChatServer, world: Path) -> None:
-    shards = [{vote["item_id"] for vote in ask(judge(server.url), world, f"out{n}", n, 2)} for n in range(2)]
+    shards = [{vote["item_id"] for vote in ask(judge(server.url), world, f"out{n}", [n], 2)} for n in range(2)]
     assert shards[0].isdisjoint(shards[1])
     assert len(shards[0] | shards[1]) == N_ITEMS
     assert all(shard_of(None, item_id.split("#")[0], 2) == 0 for item_id in shards[0])
+
+
+def test_jobs_may_share_the_shards_otherwise_and_nothing_is_asked_again(server: ChatServer, world: Path) -> None:
+    settings = judge(server.url)
+    one_job = ask(settings, world, chosen=range(3), shards=3)
+    assert len(one_job) == N_ITEMS * 5
+    server.bodies.clear()
+    two_jobs = ask(settings, world, chosen=[0, 2], shards=3) + ask(settings, world, chosen=[1], shards=3)
+    assert server.bodies == []
+    assert sorted(two_jobs, key=lambda vote: (vote["item_id"], vote["vote"])) == one_job
+
+
+@contextmanager
+def servers_of_ours(monkeypatch: pytest.MonkeyPatch, *running: ChatServer) -> Iterator[list[ChatServer]]:
+    """Let chat servers stand in, one after the other, for those that a job starts; yields those not yet started."""
+    left = list(running)
+
+    @contextmanager
+    def serving(*_: object) -> Iterator[Address]:
+        started = left.pop(0)
+        yield Address(started.url, "key", "judge", ours=True, alive=lambda: not started.dead)
+
+    monkeypatch.setattr(engine, "serving", serving)
+    yield left
+
+
+def test_one_server_answers_for_all_shards_and_none_is_started_for_nothing(
+    server: ChatServer, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with servers_of_ours(monkeypatch, server) as left:
+        ask(judge(None), world, chosen=range(3), shards=3)
+        ask(judge(None), world, chosen=range(3), shards=3)
+    assert left == []
+    assert len(server.bodies) == N_ITEMS
+
+
+def test_a_server_that_dies_is_started_again_for_what_is_left(
+    server: ChatServer, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with chat_server() as dying, servers_of_ours(monkeypatch, dying, server):
+        dying.dies_at = 10
+        votes = ask(judge(None), world, chosen=range(3), shards=3)
+    assert statuses(votes) == {"ok"}
+    assert len(votes) == N_ITEMS * 5
+    assert N_ITEMS - 10 <= len(server.bodies) <= N_ITEMS - 10 + 4
+
+
+def test_a_server_that_always_dies_ends_the_job(
+    server: ChatServer, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.dies_at = 5
+    with (
+        servers_of_ours(monkeypatch, server, server, server),
+        pytest.raises(ConnectionError, match="the server died 2 times"),
+    ):
+        ask(judge(None, client={"max_restarts": 1}), world)
 
 
 def test_a_second_run_asks_for_nothing_and_more_votes_only_for_those_missing(server: ChatServer, world: Path) -> None:
@@ -294,7 +355,7 @@ def test_a_job_that_is_killed_loses_only_what_was_under_way(server: ChatServer, 
     assert job.returncode == (-number if number == signal.SIGKILL else 128 + number), errors
     assert not (world / "out/votes.parquet").exists()
 
-    kept = (world / "out/journal/0000-of-0001.jsonl").read_text().splitlines()
+    kept = (world / "out/journal/0/0000-of-0001.jsonl").read_text().splitlines()
     assert len(kept) >= 5 * (10 - 4)  # at most 4 requests are under way
     server.delay_s = 0.0
     server.bodies.clear()
@@ -331,9 +392,10 @@ def test_a_local_model_is_known_by_its_files(server: ChatServer, world: Path) ->
     (model / "model.safetensors").write_bytes(b"weights")
 
     def digest() -> str:
-        ask_shard(
-            settings, "judge", str(model), None, MEDIA, [world / "items.parquet"], 0, 1, world / "evidence.parquet",
-            world / "journal", world / "votes.parquet", world / "timings.parquet", world / "server.log", workers=1,
+        ask_shards(
+            settings, "judge", str(model), None, MEDIA, [world / "items.parquet"], [0], 1, [world / "evidence.parquet"],
+            world / "journal", world / "votes.parquet", world / "timings.parquet", world / "server.log", gpus=0,
+            workers=1,
         )  # fmt: skip
         return str(read_rows(world / "votes.parquet", VOTES)[0]["request_digest"])
 

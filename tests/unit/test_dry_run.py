@@ -29,11 +29,11 @@ rule ask:
     benchmark: results/benchmarks/ask/a/0.tsv
     reason: Params have changed since last execution: Union of exclusive params before and now across all output: \
 before: {as_parameter(SETTINGS)},'0123456789abcdef' now: 'fedcba9876543210',{as_parameter(WARMER)}
-    wildcards: judge=a, shard=0
+    wildcards: judge=a, piece=0
 Shell command:
         export X=1
         python -m umui.cli ask --settings '{json.dumps(WARMER)}' --judge a \
-            --shard 0 2> >(tee results/logs/ask.log)
+            --chosen 0 2> >(tee results/logs/ask.log)
 
 
 [Sat Nov 21 06:24:39 2026]
@@ -59,10 +59,10 @@ def test_jobs_are_read_with_their_commands() -> None:
     ask, table = read_jobs(OUTPUT)
     assert (ask.rule, ask.wildcards, ask.outputs[1]) == (
         "ask",
-        {"judge": "a", "shard": "0"},
+        {"judge": "a", "piece": "0"},
         "results/timings/a/0.parquet",
     )
-    assert ask.arguments() == ["ask", "--settings", json.dumps(WARMER), "--judge", "a", "--shard", "0"]
+    assert ask.arguments() == ["ask", "--settings", json.dumps(WARMER), "--judge", "a", "--chosen", "0"]
     assert table.arguments() == ["table", "--csv", "results/table.csv"]
 
 

@@ -10,11 +10,11 @@ import yaml
 from pydantic import ValidationError
 from rows import item, write_items
 
-from umui.artifacts import digest_file, digest_json, read_rows, shard_of
+from umui.artifacts import digest_file, digest_json, read_rows
 from umui.config import ImportedTeacher, Label
 from umui.config_loading import ConfigError, load
 from umui.tables import LABELS, VOTES
-from umui.teacher.aggregation import aggregate_shard
+from umui.teacher.aggregation import aggregate_votes
 from umui.teacher.published_votes import digits, import_votes
 
 ROOT = Path(__file__).parents[2]
@@ -54,12 +54,12 @@ def settings(*files: Path, **given: Any) -> ImportedTeacher:
 
 
 def imported(
-    directory: Path, groups: Any, shards: int = 1, **given: Any
+    directory: Path, groups: Any, **given: Any
 ) -> tuple[dict[str, list[dict[str, Any]]], list[dict[str, str]]]:
     """The votes by item's number, and what was left out."""
     file = directory / "video.json"
     file.write_text(json.dumps(groups))
-    votes = [directory / f"{shard}.parquet" for shard in range(shards)]
+    votes = directory / "0.parquet"
     import_votes(settings(file, **given), "published", [items(directory)], votes, directory / "left_out.csv")
     by_item: dict[str, list[dict[str, Any]]] = {}
     for read in read_rows(votes, VOTES):
@@ -149,22 +149,13 @@ def test_items_that_cannot_be_told_apart_get_no_votes(tmp_path: Path) -> None:
     twins = [ITEMS[0], ITEMS[0] | {"media_path": "elsewhere/abc.mp4"}, ITEMS[2]]
     file = tmp_path / "video.json"
     file.write_text(json.dumps({"e": [row("<answer>0.5</answer>"), row("<answer>0.5</answer>", path="xyz.mp4")]}))
-    import_votes(settings(file), "t", [items(tmp_path, twins)], [tmp_path / "0.parquet"], tmp_path / "left_out.csv")
+    import_votes(settings(file), "t", [items(tmp_path, twins)], tmp_path / "0.parquet", tmp_path / "left_out.csv")
     assert {read["item_id"] for read in read_rows(tmp_path / "0.parquet", VOTES)} == {"wikivideo/2#0"}
     with (tmp_path / "left_out.csv").open(newline="") as left_out:
         aside = [(entry["value"], entry["status"]) for entry in csv.DictReader(left_out)]
     assert aside == [
         ("wikivideo/0#0", "ambiguous"), ("wikivideo/1#0", "ambiguous"), ("A fire broke out", "unused"),
     ]  # fmt: skip
-
-
-def test_shards_hold_the_items_that_their_name_says(tmp_path: Path) -> None:
-    said = ["<answer>0.5</answer>"] * 5
-    imported(tmp_path, {"e": [row(said), row(said, modality="omni"), row(said, path="xyz.mp4")]}, shards=3)
-    places = {"wikivideo/0#0": "abc", "wikivideo/1#0": "abc", "wikivideo/2#0": "xyz"}
-    for shard in range(3):
-        there = {read["item_id"] for read in read_rows(tmp_path / f"{shard}.parquet", VOTES)}
-        assert there == {name for name, file in places.items() if shard_of(f"videos/{file}.mp4", "", 3) == shard}
 
 
 def test_a_file_without_any_match_is_an_error(tmp_path: Path) -> None:
@@ -218,7 +209,7 @@ def test_labels_are_aggregated_from_them_as_from_any_votes(tmp_path: Path) -> No
     said = ["<answer>0.2</answer>", "<answer>40%</answer>", "no", "<answer>0.6</answer>", "<answer>0.8</answer>"]
     imported(tmp_path, {"e": [row(said), row(said[:1], path="xyz.mp4")]})
     label = Label(aggregation="mean", votes=5, min_parsed=3)
-    aggregate_shard(label, tmp_path / "0.parquet", tmp_path / "labels.parquet")
+    aggregate_votes(label, [tmp_path / "0.parquet"], tmp_path / "labels.parquet")
     labels = read_rows(tmp_path / "labels.parquet", LABELS)
     assert [(entry["n_parsed"], entry["probability"]) for entry in labels] == [(4, pytest.approx(0.5)), (1, None)]
     assert {entry["teacher"] for entry in labels} == {"published"}

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from umui.config import Media, Server
-from umui.teacher.server import SUPERVISOR, flags, serving
+from umui.teacher.server import SUPERVISOR, flags, parallelism, serving
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
 SETTINGS = Server.model_validate(CONFIG["teachers"]["tiny-teacher"]["server"] | {"start_timeout_s": 20})
@@ -70,12 +70,29 @@ def test_a_cpu_server_never_splits_a_prompt_since_that_kills_it() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("size", "gpus", "copies"),
+    [(1, 0, None), (4, 0, None), (1, 1, None), (4, 4, None), (4, 8, "2"), (1, 8, "8")],
+)
+def test_copies_of_the_model_fill_the_jobs_gpus(size: int, gpus: int, copies: str | None) -> None:
+    line = parallelism(SETTINGS.model_copy(update={"tensor_parallel": size}), gpus)
+    said = dict(zip(line[::2], line[1::2], strict=True))
+    assert said.get("--data-parallel-size") == copies
+    assert said.get("--tensor-parallel-size", "1") == str(size)
+
+
+def test_gpus_that_hold_no_whole_number_of_copies_are_refused() -> None:
+    for gpus in (2, 6):
+        with pytest.raises(ValueError, match=rf"tensor_parallel: 4 .* {gpus};"):
+            parallelism(SETTINGS.model_copy(update={"tensor_parallel": 4}), gpus)
+
+
 def test_a_server_is_told_its_key_apart_and_is_gone_after_the_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = stand_in(tmp_path, monkeypatch)
     log = tmp_path / "logs" / "server.log"
-    with serving(SETTINGS, MEDIA, ["audio"], "judge", "some/model", "0" * 40, workers=3, log=log) as address:
+    with serving(SETTINGS, MEDIA, ["audio"], "judge", "some/model", "0" * 40, gpus=0, workers=3, log=log) as address:
         assert address.alive()
         arguments, key, threads = json.loads(told.read_text())
         children = [child.pid for child in psutil.Process().children(recursive=True)]
@@ -94,7 +111,7 @@ def test_a_server_that_ends_while_it_starts(tmp_path: Path, monkeypatch: pytest.
         pytest.raises(
             ConnectionError, match=r"ended while it started(.|\n)*server\.log(.|\n)*ValueError: no such model"
         ),
-        serving(SETTINGS, MEDIA, ["text"], "judge", "m", None, workers=1, log=tmp_path / "server.log"),
+        serving(SETTINGS, MEDIA, ["text"], "judge", "m", None, gpus=0, workers=1, log=tmp_path / "server.log"),
     ):
         pass
 
@@ -104,7 +121,7 @@ def test_a_server_that_is_never_ready(tmp_path: Path, monkeypatch: pytest.Monkey
     hasty = SETTINGS.model_copy(update={"start_timeout_s": 1})
     with (
         pytest.raises(ConnectionError, match=r"not ready after 1 s \(start_timeout_s\)"),
-        serving(hasty, MEDIA, ["text"], "judge", "m", None, workers=1, log=tmp_path / "server.log"),
+        serving(hasty, MEDIA, ["text"], "judge", "m", None, gpus=0, workers=1, log=tmp_path / "server.log"),
     ):
         pass
     assert not psutil.Process().children(recursive=True)

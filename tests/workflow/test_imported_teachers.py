@@ -44,9 +44,8 @@ def plan(directory: Path, *targets: str) -> str:
 
 def test_published_votes_are_read_and_used_as_any_teachers(tmp_path: Path) -> None:
     planned = plan(tmp_path, "results/students/clue-d", "results/metrics/labels/published/5-mean.parquet")
-    assert planned.count("rule import_votes:") == 1, "one job reads the files for all shards"
-    assert planned.count("wildcards: judge=published, label=5-mean, shard=") == 2
+    assert planned.count("rule import_votes:") == 1
     training = planned.partition("rule train_student:")[2].partition("output:")[0]
-    assert all(f"results/labels/published/5-mean/{shard}.parquet" in training for shard in range(2))
+    assert "results/labels/published/5-mean.parquet" in training
     assert "rule ask" in planned, "for the student's other data set"
     assert "results/votes/published" not in planned.partition("rule ask:")[2].partition("log:")[0]

@@ -50,6 +50,7 @@ LEFT_OUT_VOTES = {
 
 wildcard_constraints:
     shard=r"\d+",
+    piece=r"\d+",
     model="|".join(TINY_MODELS) or "none",
     judge="|".join(CONFIG.votes) or "none",
     label="|".join(CONFIG.labels) or "none",
@@ -130,20 +131,27 @@ def label_names(judge):
     return [name for name, label in CONFIG.labels.items() if label.votes <= votes]
 
 
-def label_shards():
-    """Every shard of every teacher's labels."""
-    pattern = "results/labels/{judge}/{label}/{shard}.parquet"
-    return [file for judge in CONFIG.votes for label in label_names(judge)
-            for file in expand(pattern, judge=judge, label=label, shard=SHARDS)]  # fmt: skip
+def shards_of_job(judge, piece):
+    """The shards that one of a judge's jobs asks about."""
+    return list(SHARDS[int(piece) :: CONFIG.judges[judge].jobs])
+
+
+def votes_of(judge):
+    """A judge's votes, one file a job."""
+    jobs = CONFIG.judges[judge].jobs if judge in CONFIG.judges else 1
+    return [f"results/votes/{judge}/{piece}.parquet" for piece in range(jobs)]
+
+
+def all_labels():
+    """Every judge's labels."""
+    return {f"{judge}, {label}": [f"results/labels/{judge}/{label}.parquet"]
+            for judge in CONFIG.votes for label in label_names(judge)}  # fmt: skip
 
 
 def training_labels(student):
-    """The label shards that a student learns from, by dataset."""
-    pattern = "results/labels/{teacher}/{label}/{shard}.parquet"
+    """The labels that a student learns from, by dataset."""
     return {
-        dataset: expand(
-            pattern, teacher=source.teacher, label=source.label, shard=SHARDS
-        )
+        dataset: [f"results/labels/{source.teacher}/{source.label}.parquet"]
         for dataset, source in CONFIG.students[student].sources.items()
         if source.teacher
     }

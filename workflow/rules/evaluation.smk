@@ -110,7 +110,7 @@ rule leakage:
 rule predict_by_labels:
     input:
         item_tables=ITEMS,
-        labels=shards_of("results/labels/{judge}/{label}/{shard}.parquet"),
+        labels="results/labels/{judge}/{label}.parquet",
     output:
         predictions="results/predictions/labels/{judge}/{label}.parquet",
     log:

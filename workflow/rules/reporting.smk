@@ -88,11 +88,8 @@ rule coverage:
         left_out=list(LEFT_OUT.values()),
         left_out_votes=list(LEFT_OUT_VOTES.values()),
         media=shards_of("results/media/{shard}.parquet"),
-        votes=[
-            shards_of(f"results/votes/{judge}/{{shard}}.parquet")
-            for judge in CONFIG.votes
-        ],
-        labels=label_shards(),
+        votes=[votes_of(judge) for judge in CONFIG.votes],
+        labels=all_labels().values(),
         predictions=ALL_PREDICTIONS,
     output:
         csv=report(
@@ -114,23 +111,10 @@ rule coverage:
         # fmt: skip
         votes=named_files(
             "--votes",
-            {
-                judge: shards_of(f"results/votes/{judge}/{{shard}}.parquet")
-                for judge in CONFIG.votes
-            },
+            {judge: votes_of(judge) for judge in CONFIG.votes},
         ),
         # fmt: skip
-        labels=named_files(
-            "--labels",
-            {
-                f"{judge}, {label}": shards_of(
-                    f"results/labels/{judge}/{label}/{{shard}}.parquet"
-                )
-                for judge in CONFIG.votes
-                for label in label_names(judge)
-            },
-        ),
-        # fmt: skip
+        labels=named_files("--labels", all_labels()),
         predictions=named_files("--predictions", PREDICTIONS),
         code=code("reporting.coverage"),
     shell:

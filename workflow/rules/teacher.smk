@@ -1,27 +1,31 @@
 """Ask teachers and zero-shot baselines for votes, or read published ones, and aggregate the votes into labels.
 
 Reads:     items, evidence, models, the files of imported teachers
-Writes:    results/votes/{judge}/{shard}.parquet, results/timings/{judge}/{shard}.parquet,
-           results/left_out/{judge}.csv (imported teachers), results/labels/{judge}/{label}/{shard}.parquet
-Keeps:     results/journals/{judge}/{shard}/, where each vote is written as it arrives: a killed job goes on from there
-Wildcards: judge: a teacher, an imported teacher or a baseline; label: an entry of the configuration's labels; shard
+Writes:    results/votes/{judge}/{piece}.parquet, results/timings/{judge}/{piece}.parquet,
+           results/left_out/{judge}.csv (imported teachers), results/labels/{judge}/{label}.parquet
+Keeps:     results/journals/{judge}/{shard}/, where each vote is written as it arrives: a killed job goes on from there,
+           and another number of jobs asks for nothing again
+Wildcards: judge: a teacher, an imported teacher or a baseline; label: an entry of the configuration's labels; piece:
+           the shards of one job, which starts one server for them
 """
 
 
 rule ask:
     input:
         item_tables=ITEMS,
-        evidence="results/evidence/{shard}.parquet",
+        evidence=lambda wildcards: expand(
+            "results/evidence/{shard}.parquet", shard=shards_of_job(**wildcards)
+        ),
         model=lambda wildcards: model_directory(CONFIG.judges[wildcards.judge].model),
         environment=environment_of("teacher"),
     output:
-        votes="results/votes/{judge}/{shard}.parquet",
-        timings="results/timings/{judge}/{shard}.parquet",
+        votes="results/votes/{judge}/{piece}.parquet",
+        timings="results/timings/{judge}/{piece}.parquet",
     log:
-        asking="results/logs/ask/{judge}/{shard}.log",
-        server="results/logs/ask/{judge}/{shard}.server.log",
+        asking="results/logs/ask/{judge}/{piece}.log",
+        server="results/logs/ask/{judge}/{piece}.server.log",
     benchmark:
-        "results/benchmarks/ask/{judge}/{shard}.tsv"
+        "results/benchmarks/ask/{judge}/{piece}.tsv"
     wildcard_constraints:
         judge="|".join(CONFIG.judges) or "none",
     conda:
@@ -35,18 +39,20 @@ rule ask:
         media=lambda _: CONFIG.media.as_json(),
         model=lambda wildcards: model_arguments(CONFIG.judges[wildcards.judge].model),
         judge="{judge}",
-        shard="{shard}",
+        piece="{piece}",
+        chosen=lambda wildcards: shards_of_job(**wildcards),
         shards=CONFIG.shards,
-        journal="results/journals/{judge}/{shard}",
+        journal="results/journals/{judge}",
         code=code("teacher.asking"),
     shell:
         """
         {JOB[teacher]} --code {params.code} --inputs {input} --outputs {output} -- \
             {params.python} -m umui.cli ask --settings {params.settings:q} --judge {params.judge} \
             --model {params.model} --media-settings {params.media:q} --items {input.item_tables} \
-            --shard {params.shard} --shards {params.shards} --evidence {input.evidence} --journal {params.journal} \
-            --votes {output.votes} --timings {output.timings} --server-log {log.server} --workers {threads} \
-            2> >(tee {log.asking} | sed -u "s/^/ask {params.judge} {params.shard}: /" >&2)
+            --chosen {params.chosen} --shards {params.shards} --evidence {input.evidence} --journal {params.journal} \
+            --votes {output.votes} --timings {output.timings} --server-log {log.server} \
+            --gpus {resources.gpu} --workers {threads} \
+            2> >(tee {log.asking} | sed -u "s/^/ask {params.judge} {params.piece}: /" >&2)
         """
 
 
@@ -57,7 +63,7 @@ rule import_votes:
         ),
         files=lambda wildcards: CONFIG.imported_teachers[wildcards.judge].files,
     output:
-        votes=shards_of("results/votes/{judge}/{shard}.parquet"),
+        votes="results/votes/{judge}/0.parquet",
         left_out="results/left_out/{judge}.csv",
     log:
         "results/logs/import_votes/{judge}.log",
@@ -82,19 +88,18 @@ rule import_votes:
 
 rule aggregate_votes:
     input:
-        votes="results/votes/{judge}/{shard}.parquet",
+        votes=lambda wildcards: votes_of(wildcards.judge),
     output:
-        labels="results/labels/{judge}/{label}/{shard}.parquet",
+        labels="results/labels/{judge}/{label}.parquet",
     log:
-        "results/logs/aggregate_votes/{judge}/{label}/{shard}.log",
+        "results/logs/aggregate_votes/{judge}/{label}.log",
     benchmark:
-        "results/benchmarks/aggregate_votes/{judge}/{label}/{shard}.tsv"
+        "results/benchmarks/aggregate_votes/{judge}/{label}.tsv"
     conda:
         "../../envs/core.yaml"
     params:
         settings=lambda wildcards: CONFIG.labels[wildcards.label].as_json(),
         judge="{judge}",
-        shard="{shard}",
         code=code("teacher.aggregation"),
     shell:
         """

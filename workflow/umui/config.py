@@ -98,7 +98,8 @@ class Server(Settings):
     block_size: Count = Field(description="tokens of a block of the prefix cache")
     start_timeout_s: Positive
     kv_cache_gib: Positive | None = Field(description="on a CPU: memory for keys and values; null on GPUs")
-    arguments: list[str] = Field(description="further arguments of vllm serve, such as --tensor-parallel-size, 4")
+    tensor_parallel: Count = Field(description="GPUs that share a copy of the model; a job's others hold more copies")
+    arguments: list[str] = Field(description="further arguments of vllm serve, such as --enable-expert-parallel")
 
 
 class Endpoint(Settings):
@@ -128,6 +129,7 @@ class Judge(Settings):
     datasets: Named[list[Modality]] = Field(description="what it is asked about: dataset -> modalities")
     splits: list[Literal["train", "validation", "test"]]
     sampling: Sampling
+    jobs: Count = Field(description="that share the shards; each starts one server and asks about its shards in turn")
     server: Server
     endpoint: Endpoint | None
     client: Client
@@ -316,6 +318,8 @@ class Config(Settings):
         for kind in ("teachers", "baselines"):
             for name, judge in getattr(self, kind).items():
                 _known(judge.model, self.models, f"{kind}.{name}.model", "models")
+                if judge.jobs > self.shards:
+                    raise ValueError(f"{kind}.{name}.jobs: {judge.jobs} is more than the {self.shards} shards")
                 for dataset, modalities in judge.datasets.items():
                     where = f"{kind}.{name}.datasets.{dataset}"
                     _known(dataset, datasets, where, "datasets")

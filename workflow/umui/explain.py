@@ -101,13 +101,13 @@ class Planned:
         if not self._stay(asked.items):
             return Cost(bound=True)
         model = Path(asked.model)
-        known = self._stay([asked.evidence]) and asked.model not in self._made_by
-        if known and _bytes(asked.evidence) + _bytes(model) <= READ_AT_MOST_BYTES:
+        known = self._stay(asked.evidence) and asked.model not in self._made_by
+        if known and sum(map(_bytes, [*asked.evidence, model])) <= READ_AT_MOST_BYTES:
             votes, bound = _missing_votes(asked), False
         else:
             items = read_table(asked.items, ITEMS, ITEM_COLUMNS)
-            rows = rows_of_shard(items, asked.settings, asked.shard, asked.shards)
-            votes, bound = len(rows) * asked.settings.sampling.votes, True
+            rows = sum(len(rows_of_shard(items, asked.settings, shard, asked.shards)) for shard in asked.chosen)
+            votes, bound = rows * asked.settings.sampling.votes, True
         hours = _hours_a_vote(asked.timings.parent) or self._stated(asked.items, asked.judge, "votes")
         return Cost(votes=votes, bound=bound, hours=None if hours is None else votes * hours)
 
@@ -143,12 +143,14 @@ class Planned:
 
 
 def _missing_votes(asked: argparse.Namespace) -> int:
-    """Return how many votes a labelling job would ask for: those that its journal lacks."""
-    shelf = EvidenceShelf(asked.evidence)
-    where = asked.items, asked.shard, asked.shards
-    questions = plan(asked.settings, asked.model, asked.revision, asked.media_settings, *where, shelf)
-    wanted = {digest for question in questions if question.answerable for digest in question.digests}
-    return len(wanted - kept_digests(journal_file(asked.journal, asked.shard, asked.shards)))
+    """Return how many votes a labelling job would ask for: those that its journals lack."""
+    missing = 0
+    for shard, evidence in zip(asked.chosen, asked.evidence, strict=True):
+        where = asked.items, shard, asked.shards, EvidenceShelf(evidence)
+        questions = plan(asked.settings, asked.model, asked.revision, asked.media_settings, *where)
+        wanted = {digest for question in questions if question.answerable for digest in question.digests}
+        missing += len(wanted - kept_digests(journal_file(asked.journal, shard, asked.shards)))
+    return missing
 
 
 def _hours_a_vote(timings: Path) -> float | None:
@@ -180,7 +182,7 @@ def _lines(jobs: Sequence[Job], costs: Sequence[Cost]) -> Iterator[tuple[str, ..
     made_by = {file: job.rule for job in jobs for file in job.outputs}
     groups: dict[tuple[str, ...], list[tuple[Job, Cost]]] = {}
     for job, cost in zip(jobs, costs, strict=True):
-        of = ", ".join(value for name, value in job.wildcards.items() if name != "shard")
+        of = ", ".join(value for name, value in job.wildcards.items() if name not in ("shard", "piece"))
         own = (f"{of}: {reason}" if of else reason for reason in reasons(job))
         groups.setdefault((job.rule, *own), []).append((job, cost))
     for (rule, *own_reasons), members in groups.items():

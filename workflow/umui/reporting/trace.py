@@ -50,13 +50,16 @@ def _media_lines(media_id: str, results: Path) -> Iterator[str]:
 
 
 def _vote_lines(item_id: str, results: Path) -> Iterator[str]:
-    for file, row in _rows(results / "votes", VOTES, "item_id", item_id):
-        if row["vote"] == 0:
+    # Where another number of jobs shared the shards before, their files still lie there; the newest ones count.
+    found = sorted(_rows(results / "votes", VOTES, "item_id", item_id), key=lambda entry: entry[0].stat().st_mtime_ns)
+    newest = {(row["teacher"], row["vote"]): (file, row) for file, row in found}
+    for (teacher, vote), (file, row) in sorted(newest.items()):
+        if vote == 0:
             shown = f", evidence {row['evidence_digest'][:12]}…" if row["evidence_digest"] else ""
-            yield f"votes of {row['teacher']}{shown}  ({file})"
+            yield f"votes of {teacher}{shown}  ({file})"
         seed = "imported" if row["seed"] is None else f"seed {row['seed']}"
         said = f"{_number(row['probability'])} ({row['parse_status']}), {seed}"
-        yield f"  {row['vote']}: {said}: {row['text']!r}"
+        yield f"  {vote}: {said}: {row['text']!r}"
 
 
 def _label_lines(item_id: str, results: Path, truth: float | None) -> Iterator[str]:

@@ -19,14 +19,14 @@ from umui.tables import LABELS, VOTES
 FloatArray = npt.NDArray[np.float64]
 
 
-def aggregate_shard(settings: Label, votes: Path, labels: Path) -> None:
+def aggregate_votes(settings: Label, votes: list[Path], labels: Path) -> None:
     """Write one label a voted item, of its first `settings.votes` votes.
 
-    Raises ValueError naming the file and the item that has fewer stored votes than that.
+    Raises ValueError naming the files' directory and the item that has fewer stored votes than that.
     """
     stored = read_table(votes, VOTES, ["item_id", "teacher", "vote", "probability"]).to_pandas()
     items = stored.drop_duplicates("item_id").sort_values("item_id")
-    votes_NV = first_votes(stored, settings.votes, votes)
+    votes_NV = first_votes(stored, settings.votes, votes[0].parent)
     n_parsed = np.isfinite(votes_NV).sum(axis=1)
     probability = np.where(n_parsed >= settings.min_parsed, aggregate(votes_NV, settings.aggregation), np.nan)
     columns = {

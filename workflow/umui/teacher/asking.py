@@ -1,29 +1,31 @@
-"""Ask a judge for the votes of one shard: plan, ask what the journal lacks, and write the tables from the journal."""
+"""Ask a judge for the votes of shards: plan, ask what the journals lack, and write the tables from the journals."""
 
 import asyncio
-import os
 import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+import pyarrow as pa
 
 from umui import config
 from umui.artifacts import write_table
 from umui.prompts.rendering import answer_form
 from umui.tables import TIMINGS, VOTES
 from umui.teacher.client import Client, Reply
+from umui.teacher.engine import Engine
 from umui.teacher.evidence import EvidenceShelf
 from umui.teacher.journal import Answer, Journal, journal_file
 from umui.teacher.messages import build, check
 from umui.teacher.parsing import parse
 from umui.teacher.planning import Question, missing_runs, plan
-from umui.teacher.server import PROGRESS_EVERY_S, Address, flags, serving
+from umui.teacher.server import PROGRESS_EVERY_S, Address
 
 MIN_REQUESTS = 20  # before the share of errors is judged
 WATCH_EVERY_S = 0.5
@@ -88,36 +90,55 @@ class Work:
         return f"votes: {self.n_votes}/{self.n_missing}, {rate:.1f}/s, {left}, {self.n_failed} failed requests"
 
 
-def ask_shard(
+def ask_shards(
     settings: config.Judge,
     judge: str,
     model: str,
     revision: str | None,
     media_settings: config.Media,
     items: list[Path],
-    shard: int,
+    chosen: list[int],
     shards: int,
-    evidence: Path,
+    evidence: list[Path],
     journal: Path,
     votes: Path,
     timings: Path,
     server_log: Path,
+    gpus: int,
     workers: int,
 ) -> None:
-    """Ask for the votes of one shard that the journal does not have, and write the votes and timings tables.
+    """Ask one engine for the votes of the `chosen` shards, those that their journals lack; write both tables.
 
-    The tables are written from the journal when all has been asked; killed before, a rerun asks for the rest.  Items
-    whose evidence is missing get votes with the status no_evidence; requests that fail for good get the status error,
-    are not kept as answers, and are asked again by a rerun.
-    Raises ValueError for a wrong model, prompt or setting, or when another job writes the journal; ConnectionError when
+    `evidence` are these shards' tables in the same order.  The tables are written from the journals when all has been
+    asked; killed before, a rerun asks for the rest.  A shard's journal does not depend on which other shards are
+    chosen, so that jobs may share the shards otherwise and ask for nothing again.
+    Items whose evidence is missing get votes with the status no_evidence; requests that fail for good get the status
+    error, are not kept as answers, and are asked again by a rerun.
+    Raises ValueError for a wrong model, prompt or setting, or when another job writes a journal; ConnectionError when
     the server cannot be started or reached, dies too often, or fails too many requests.
     """
-    shelf = EvidenceShelf(evidence)
-    questions = plan(settings, model, revision, media_settings, items, shard, shards, shelf)
-    wanted = {digest for question in questions if question.answerable for digest in question.digests}
     server_log.parent.mkdir(parents=True, exist_ok=True)
     server_log.touch()
-    with Journal(journal_file(journal, shard, shards), wanted) as book:
+    answered: list[tuple[pa.Table, pa.Table]] = []
+    with Engine(settings, judge, model, revision, media_settings, gpus, workers, server_log) as engine:
+        for shard, table in zip(chosen, evidence, strict=True):
+            shelf = EvidenceShelf(table)
+            questions = plan(settings, model, revision, media_settings, items, shard, shards, shelf)
+            kept = journal_file(journal, shard, shards)
+            answered.append(_ask_shard(settings, judge, questions, shelf, kept, engine))
+    rows, times = (pa.concat_tables(tables) for tables in zip(*answered, strict=True))
+    write_table(timings, TIMINGS, times)
+    write_table(votes, VOTES, rows)
+    counts = Counter(rows["parse_status"].to_pylist()).most_common()
+    _say(f"{judge}: " + ", ".join(f"{n} {status}" for status, n in counts))
+
+
+def _ask_shard(
+    settings: config.Judge, judge: str, questions: list[Question], shelf: EvidenceShelf, journal: Path, engine: Engine
+) -> tuple[pa.Table, pa.Table]:
+    """Return a shard's votes and timings, when all has been asked that its journal lacks."""
+    wanted = {digest for question in questions if question.answerable for digest in question.digests}
+    with Journal(journal, wanted) as book:
         work = Work(questions, shelf, book, settings, len(wanted) - len(book.answers))
         _say(
             f"{judge}: {len(questions)} items, {sum(not question.answerable for question in questions)} without "
@@ -125,52 +146,25 @@ def ask_shard(
         )
         if work.n_missing:
             with _stopping():
-                _ask(work, judge, model, revision, media_settings, server_log, workers)
+                _ask(work, engine)
             _say(work.progress())
         if work.failed:
             work.judge_errors(str(next(reversed(work.failed.values())).error))
         answers = {**work.failed, **book.answers}
-        rows = [
-            _row(question, vote, judge, settings, answers)
-            for question in questions
-            for vote in range(settings.sampling.votes)
-        ]
-        write_table(timings, TIMINGS, [_timing(answer) for answer in answers.values()])
-        write_table(votes, VOTES, rows)
-    counts = Counter(row["parse_status"] for row in rows).most_common()
-    _say(f"{judge}: " + ", ".join(f"{n} {status}" for status, n in counts))
+    rows = [
+        _row(question, vote, judge, settings, answers)
+        for question in questions
+        for vote in range(settings.sampling.votes)
+    ]
+    times = [_timing(answer) for answer in answers.values()]
+    return pa.Table.from_pylist(rows, VOTES.schema), pa.Table.from_pylist(times, TIMINGS.schema)
 
 
-def _ask(
-    work: Work, judge: str, model: str, revision: str | None, media: config.Media, log: Path, workers: int
-) -> None:
-    """Ask the configured endpoint, or a server of our own that is started again when it dies."""
-    settings = work.settings
-    modalities = [modality for chosen in settings.datasets.values() for modality in chosen]
-    if settings.endpoint is not None:
-        needed = " ".join(flags(settings.server, media, modalities))
-        _say(f"{judge}: asking {settings.endpoint.url}, which must have been started with: {needed}")
-        asyncio.run(_ask_all(work, _address(settings.endpoint)))
-        return
-    for starts in range(1, settings.client.max_restarts + 2):
-        with serving(settings.server, media, modalities, judge, model, revision, workers, log) as address:
-            try:
-                return asyncio.run(_ask_all(work, address))
-            except ServerLost:
-                _say(f"the server died; it was started {starts} times of at most {settings.client.max_restarts + 1}")
-    raise ConnectionError(
-        f"the server died {settings.client.max_restarts + 1} times (client.max_restarts); {log} says why; "
-        f"all votes are kept in {work.journal.path}, and a rerun asks for the rest"
-    )
-
-
-def _address(endpoint: config.Endpoint) -> Address:
-    if endpoint.key_variable is None:
-        return Address(endpoint.url, "none", endpoint.model, ours=False)
-    key = os.environ.get(endpoint.key_variable)
-    if not key:
-        raise ValueError(f"endpoint.key_variable: the environment variable {endpoint.key_variable} is not set")
-    return Address(endpoint.url, key, endpoint.model, ours=False)
+def _ask(work: Work, engine: Engine) -> None:
+    """Ask until all is answered, of a server that is started again when it dies."""
+    while True:
+        with suppress(ServerLost):
+            return asyncio.run(_ask_all(work, engine.address()))
 
 
 async def _ask_all(work: Work, address: Address) -> None:

@@ -35,7 +35,7 @@ class Answer:
 
 def journal_file(directory: Path, shard: int, shards: int) -> Path:
     """Return where the answers of one shard are kept."""
-    return directory / f"{shard:04d}-of-{shards:04d}.jsonl"
+    return directory / str(shard) / f"{shard:04d}-of-{shards:04d}.jsonl"
 
 
 def kept_digests(path: Path) -> set[str]:

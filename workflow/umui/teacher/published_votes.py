@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from umui import config
-from umui.artifacts import digest_file, digest_json, read_rows, shard_of, write_table, write_text
+from umui.artifacts import digest_file, digest_json, read_rows, write_table, write_text
 from umui.left_out import LeftOut
 from umui.tables import ITEMS, LEFT_OUT, VOTES, Modality
 from umui.teacher.parsing import Parsed, parse, split_reasoning
@@ -54,9 +54,9 @@ class Published:
 
 
 def import_votes(
-    settings: config.ImportedTeacher, teacher: str, items: list[Path], votes: list[Path], left_out: Path
+    settings: config.ImportedTeacher, teacher: str, items: list[Path], votes: Path, left_out: Path
 ) -> None:
-    """Write the votes tables, one a shard in the order of `votes`, and as CSV what was left out.
+    """Write the votes table, and as CSV what was left out.
 
     Raises ValueError when a file is not of the format, or when no row belongs to an item.
     """
@@ -78,9 +78,7 @@ def import_votes(
     aside += [LeftOut(settings.dataset, 0, "item_id", item_id, "no_votes", reason) for item_id in unvoted]
     voted = [item for item in wanted.values() if item["item_id"] in found]
     rows = [row for item in voted for row in _rows(settings, teacher, item["item_id"], found[item["item_id"]])]
-    shards = {item["item_id"]: shard_of(item["media_id"], item["premise_id"], len(votes)) for item in voted}
-    for shard, path in enumerate(votes):
-        write_table(path, VOTES, [row for row in rows if shards[row["item_id"]] == shard])
+    write_table(votes, VOTES, rows)
     write_text(left_out, _csv(aside))
     labelled = [(found[item["item_id"]].label, item["label"]) for item in voted]
     differing = sum(isinstance(said, bool) and said != label for said, label in labelled)

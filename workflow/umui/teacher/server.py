@@ -51,6 +51,7 @@ def serving(
     name: str,
     model: str,
     revision: str | None,
+    gpus: int,
     workers: int,
     log: Path,
 ) -> Iterator[Address]:
@@ -64,7 +65,7 @@ def serving(
         port = probe.getsockname()[1]
     key = secrets.token_urlsafe(32)
     command = [*_command(name, model, revision), "--host", HOST, "--port", str(port)]
-    command += flags(settings, media, modalities)
+    command += [*flags(settings, media, modalities), *parallelism(settings, gpus)]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         output.write(f"\n$ {' '.join(command)}\n".encode())
@@ -124,6 +125,20 @@ def flags(settings: config.Server, media: config.Media, modalities: Iterable[Mod
         budget = str(PROMPTS_A_STEP * settings.max_model_len)
         line += ["--enforce-eager", "--no-enable-chunked-prefill", "--max-num-batched-tokens", budget]
     return [*line, "--disable-uvicorn-access-log", *settings.arguments]
+
+
+def parallelism(settings: config.Server, gpus: int) -> list[str]:
+    """Return the arguments of ``vllm serve`` that spread copies of the model over the job's `gpus`.
+
+    A job without GPUs of its own gets one copy, on whatever is there.
+    Raises ValueError when the GPUs are not a whole number of copies.
+    """
+    size = settings.tensor_parallel
+    if gpus % size:
+        raise ValueError(f"server.tensor_parallel: {size} GPUs a copy do not divide the job's {gpus}; change either")
+    copies = gpus // size
+    line = ["--tensor-parallel-size", str(size)] if size > 1 else []
+    return [*line, "--data-parallel-size", str(copies)] if copies > 1 else line
 
 
 def _command(name: str, model: str, revision: str | None) -> list[str]:
