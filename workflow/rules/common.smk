@@ -32,6 +32,7 @@ WITH_CONDA = "conda" in {
     str(method.value) for method in workflow.deployment_settings.deployment_method
 }
 SHARDS = range(CONFIG.shards)
+TEACHERS = {**CONFIG.teachers, **CONFIG.imported_teachers}
 DATASETS = list(CONFIG.datasets)
 URNS = [name for name, dataset in CONFIG.datasets.items() if dataset.kind == "urn"]
 TINY_MODELS = [name for name, model in CONFIG.models.items() if model.tiny]
@@ -253,7 +254,7 @@ def pairs():
     chosen += [(titles[0], other) for other in titles[1:]]
     chosen += [(CONFIG.students[name].title, student_title(name, view)) for name in CONFIG.students
                for view in ("frames", "sound")]  # fmt: skip
-    for teacher, settings in {**CONFIG.teachers, **CONFIG.imported_teachers}.items():
+    for teacher, settings in TEACHERS.items():
         labels = [f"{settings.title}, {label}" for label in label_names(teacher)]
         chosen += [(other, labels[0]) for other in labels[1:]] + [
             (title, other) for title in titles for other in labels[-1:]

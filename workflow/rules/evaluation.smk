@@ -4,7 +4,9 @@ Reads:     items, labels, predictions
 Writes:    results/predictions/{labels,controls}/..., results/metrics/{entry}.parquet, results/comparisons.csv,
            results/differences.csv, results/scaled_metrics/{entry}.parquet: the same after temperature scaling;
            without any model: results/controls.csv, results/leakage.csv
-Wildcards: control: constant, majority, hypothesis-only; entry: a model of the tables, such as students/clue-d
+           on demand: results/impact/{old}-{new}.*.csv, what a new teacher's labels change
+Wildcards: control: constant, majority, hypothesis-only; entry: a model of the tables, such as students/clue-d;
+           old, new: teachers, asked or imported
 """
 
 ALL_PREDICTIONS = [file for files in PREDICTIONS.values() for file in files]
@@ -12,6 +14,8 @@ ALL_PREDICTIONS = [file for files in PREDICTIONS.values() for file in files]
 
 wildcard_constraints:
     entry="|".join(ENTRIES),
+    old="|".join(TEACHERS) or "none",
+    new="|".join(TEACHERS) or "none",
 
 
 rule predict_control:
@@ -236,6 +240,58 @@ rule differences:
         {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
             python -m umui.cli differences --settings {params.settings:q} --first {params.first:q} \
             --items {input.item_tables} {params.predictions} --csv {output.csv} 2>{log}
+        """
+
+
+rule impact:
+    input:
+        item_tables=ITEMS,
+        labels=lambda wildcards: [
+            file
+            for teacher in (wildcards.old, wildcards.new)
+            for files in labels_in_common(wildcards, teacher).values()
+            for file in files
+        ],
+        predictions=lambda wildcards: [
+            file
+            for pair in impact_pairs(wildcards)
+            for entry in pair
+            for file in entry["files"]
+        ],
+    output:
+        moves="results/impact/{old}-{new}.moves.csv",
+        labels="results/impact/{old}-{new}.labels.csv",
+        metrics="results/impact/{old}-{new}.metrics.csv",
+    log:
+        "results/logs/impact/{old}-{new}.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=lambda _: CONFIG.evaluation.as_json(),
+        old=lambda wildcards: named_files(
+            "--old-labels", labels_in_common(wildcards, wildcards.old)
+        ),
+        new=lambda wildcards: named_files(
+            "--new-labels", labels_in_common(wildcards, wildcards.new)
+        ),
+        predictions=lambda wildcards: named_files(
+            "--predictions",
+            {
+                entry["title"]: entry["files"]
+                for pair in impact_pairs(wildcards)
+                for entry in pair
+            },
+        ),
+        pairs=lambda wildcards: " ".join(
+            f"--pair '{new['title']}' '{old['title']}'"
+            for old, new in impact_pairs(wildcards)
+        ),
+        code=code("evaluation.impact"),
+    shell:
+        """
+        python -m umui.cli impact --settings {params.settings:q} --items {input.item_tables} {params.old} \
+            {params.new} {params.predictions} {params.pairs} --moves {output.moves} --labels {output.labels} \
+            --metrics {output.metrics} 2>{log}
         """
 
 

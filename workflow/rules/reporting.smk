@@ -125,6 +125,39 @@ rule coverage:
         """
 
 
+rule impact_page:
+    input:
+        moves="results/impact/{old}-{new}.moves.csv",
+        labels="results/impact/{old}-{new}.labels.csv",
+        metrics="results/impact/{old}-{new}.metrics.csv",
+    output:
+        markdown=report(
+            "results/impact/{old}-{new}.md",
+            caption="../report/impact.rst",
+            category="Teachers",
+        ),
+        svg=report(
+            "results/impact/{old}-{new}.svg",
+            caption="../report/impact.rst",
+            category="Teachers",
+        ),
+        png="results/impact/{old}-{new}.png",
+    log:
+        "results/logs/impact_page/{old}-{new}.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        old=lambda wildcards: TEACHERS[wildcards.old].title,
+        new=lambda wildcards: TEACHERS[wildcards.new].title,
+        code=code("reporting.impact_page"),
+    shell:
+        """
+        python -m umui.cli impact-page --old {params.old:q} --new {params.new:q} --moves {input.moves} \
+            --labels {input.labels} --metrics {input.metrics} --markdown {output.markdown} --svg {output.svg} \
+            --png {output.png} 2>{log}
+        """
+
+
 rule reliability_figure:
     input:
         csv="results/figures/reliability.csv",

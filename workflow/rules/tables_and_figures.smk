@@ -116,3 +116,54 @@ DISTRIBUTIONS = {
 def first_student():
     """The student that all others are tested against."""
     return next((student.title for student in CONFIG.students.values()), "none")
+
+
+def labels_in_common(wildcards, teacher):
+    """The label shards of one of two teachers, by the aggregations that both have votes enough for."""
+    names = [
+        name
+        for name in label_names(wildcards.old)
+        if name in label_names(wildcards.new)
+    ]
+    if not names:
+        raise WorkflowError(
+            f"results/impact/{wildcards.old}-{wildcards.new}: no entry of `labels` that both have votes enough for"
+        )
+    pattern = "results/labels/{teacher}/{label}/{shard}.parquet"
+    return {
+        name: expand(pattern, teacher=teacher, label=name, shard=SHARDS)
+        for name in names
+    }
+
+
+def impact_pairs(wildcards):
+    """The entries of an old and a new teacher's labels, and of students that differ in these teachers alone."""
+    old, new = wildcards.old, wildcards.new
+    pairs = [
+        (f"labels/{old}/{label}", f"labels/{new}/{label}")
+        for label in labels_in_common(wildcards, old)
+    ]
+
+    def but_for_the_teacher(name):
+        student = CONFIG.students[name].model_dump(mode="json", exclude={"title"})
+        for source in student["sources"].values():
+            source["teacher"] = (
+                "either" if source["teacher"] in (old, new) else source["teacher"]
+            )
+        return student
+
+    def learns_from(name, teacher):
+        sources = CONFIG.students[name].sources.values()
+        others = {old, new} - {teacher}
+        teachers = {source.teacher for source in sources}
+        return teacher in teachers and not teachers & others
+
+    pairs += [
+        (f"students/{a}", f"students/{b}")
+        for a in CONFIG.students
+        for b in CONFIG.students
+        if learns_from(a, old)
+        and learns_from(b, new)
+        and but_for_the_teacher(a) == but_for_the_teacher(b)
+    ]
+    return [(ENTRIES[before], ENTRIES[after]) for before, after in pairs]

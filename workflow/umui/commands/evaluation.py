@@ -106,6 +106,30 @@ def add(stages: Any) -> None:
 
     parser = stage(
         stages,
+        "impact",
+        "umui.evaluation.impact:impact",
+        "Say how far another teacher's labels are from the old one's, and which figures moved.",
+    )
+    settings(parser, config.Evaluation)
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    named_tables(parser, "--old-labels", "the old teacher's labels tables of an aggregation", required=True)
+    named_tables(parser, "--new-labels", "the new teacher's labels tables of the same aggregations", required=True)
+    named_tables(parser, "--predictions", "the predictions tables of a model", required=True)
+    parser.add_argument(
+        "--pair",
+        dest="pairs",
+        action="append",
+        nargs=2,
+        required=True,
+        metavar=("NEW", "OLD"),
+        help="names of two models that differ in the teacher alone: NEW - OLD is written; repeated",
+    )
+    parser.add_argument("--moves", type=Path, required=True, help="a row an aggregation and item, written")
+    parser.add_argument("--labels", type=Path, required=True, help="how far labels moved, by modality, written")
+    parser.add_argument("--metrics", type=Path, required=True, help="how figures moved, written")
+
+    parser = stage(
+        stages,
         "differences",
         "umui.evaluation.differences:differences",
         "Test one model against all others, adjusted for their number.",

@@ -113,6 +113,17 @@ def add(stages: Any) -> None:
     parser.add_argument("--csv", type=Path, required=True, help="all counts, written")
     parser.add_argument("--markdown", type=Path, required=True, help="a summary, written")
 
+    parser = stage(
+        stages, "impact-page", "umui.reporting.impact_page:impact_page", "Lay out what another teacher changes."
+    )
+    parser.add_argument("--old", required=True, help="title of the old teacher")
+    parser.add_argument("--new", required=True, help="title of the new teacher")
+    parser.add_argument("--moves", type=Path, required=True, help="as written by the stage impact")
+    parser.add_argument("--labels", type=Path, required=True, help="as written by the stage impact")
+    parser.add_argument("--metrics", type=Path, required=True, help="as written by the stage impact")
+    parser.add_argument("--markdown", type=Path, required=True, help="a page for readers, written")
+    figure(parser)
+
     parser = stage(stages, "cost", "umui.reporting.cost:cost", "Forecast what the models of a run will be asked for.")
     settings(parser, config.Config)
     parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")

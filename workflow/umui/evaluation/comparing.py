@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,19 +32,36 @@ def compare(
 
     Raises ValueError when a pair names a model that has no predictions.
     """
-    unknown = {name for pair in pairs for name in pair} - predictions.keys()
-    if unknown:
-        raise ValueError(f"--pair: no --predictions for {', '.join(sorted(unknown))}; there are {sorted(predictions)}")
     evaluated = read_items(items, settings.splits)
     answers = {name: read_predictions(files, items).set_index("item_id") for name, files in predictions.items()}
+    rows = [
+        {"comparison": f"{row['model_a']} against {row['model_b']}"} | row
+        for row in compared(evaluated, answers, pairs, (MSE_X100, MSE_X100_GRADED), settings)
+    ]
+    write_text(csv, pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
+
+
+def compared(
+    evaluated: pd.DataFrame,
+    answers: Mapping[str, pd.DataFrame],
+    pairs: Sequence[tuple[str, str]],
+    metrics: Sequence[Metric],
+    settings: Evaluation,
+) -> list[dict[str, Any]]:
+    """Return a row a pair, dataset, modality and metric; `answers` are by item_id.
+
+    Raises ValueError when a pair names a model that has no answers.
+    """
+    unknown = {name for pair in pairs for name in pair} - answers.keys()
+    if unknown:
+        raise ValueError(f"--pair: no --predictions for {', '.join(sorted(unknown))}; there are {sorted(answers)}")
     rows = []
     for a, b in pairs:
         asked = both_asked(evaluated, answers[a], answers[b])
-        for (dataset, modality, cell), metric in product(cells(asked), (MSE_X100, MSE_X100_GRADED)):
-            names = {"comparison": f"{a} against {b}", "model_a": a, "model_b": b}
-            names |= {"dataset": dataset, "modality": modality, "metric": metric.name}
+        for (dataset, modality, cell), metric in product(cells(asked), metrics):
+            names = {"model_a": a, "model_b": b, "dataset": dataset, "modality": modality, "metric": metric.name}
             rows.append(names | paired(metric, cell, settings))
-    write_text(csv, pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
+    return rows
 
 
 def both_asked(items: pd.DataFrame, a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:

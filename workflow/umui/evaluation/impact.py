@@ -1,0 +1,98 @@
+"""What another teacher changes: how far its labels moved from the old one's, and which figures moved with them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+
+from umui.artifacts import read_table, write_text
+from umui.config import Evaluation
+from umui.evaluation.comparing import compared
+from umui.evaluation.joining import cells, read_items, read_predictions
+from umui.evaluation.metrics import ACCURACY, F1, MSE_X100, MSE_X100_GRADED, nll, says_yes
+from umui.tables import LABELS, Split
+
+MOVE_COLUMNS = ["label", "item_id", "dataset", "split", "modality", "hypothesis", "old", "new", "move"]
+LABEL_COLUMNS = [
+    "label", "dataset", "modality", "n_items", "n_moved", "share_moved", "mean_move", "mean_absolute_move",
+    "absolute_move_p50", "absolute_move_p90", "absolute_move_max", "n_changed_side", "n_lost", "n_gained",
+]  # fmt: skip
+METRIC_COLUMNS = [
+    "model_old", "model_new", "dataset", "modality", "metric", "value_old", "value_new", "difference",
+    "difference_ci_low", "difference_ci_high", "n_items", "n_clusters",
+]  # fmt: skip
+SAME = 1e-9
+"""Labels this close are the same: means of the same votes may differ in the last place."""
+
+
+def impact(
+    settings: Evaluation,
+    items: Sequence[Path],
+    old_labels: Mapping[str, Sequence[Path]],
+    new_labels: Mapping[str, Sequence[Path]],
+    predictions: Mapping[str, Sequence[Path]],
+    pairs: Sequence[tuple[str, str]],
+    moves: Path,
+    labels: Path,
+    metrics: Path,
+) -> None:
+    """Write each item's labels of both teachers, how they moved, and how the figures of `pairs` of models moved.
+
+    A pair is the model of the new teacher and that of the old one; differences are new - old, with intervals from the
+    same resamples of events.  Raises ValueError when a pair names a model that has no predictions.
+    """
+    everything = read_items(items, get_args(Split))
+    moved = pd.concat([moves_of(label, old_labels[label], new_labels[label], everything) for label in old_labels])
+    summaries = [
+        {"label": label, "dataset": dataset, "modality": modality} | summary(cell)
+        for label, of_label in moved.groupby("label", sort=False)
+        for dataset, modality, cell in cells(of_label)
+    ]
+    answers = {name: read_predictions(files, items).set_index("item_id") for name, files in predictions.items()}
+    # Calibration errors are left out, as in the stage differences: their resamples are biased upwards.
+    chosen = (MSE_X100, MSE_X100_GRADED, ACCURACY, F1, nll("truth", settings.probability_clip))
+    rows = compared(read_items(items, settings.splits), answers, pairs, chosen, settings)
+    names = {"model_a": "model_new", "model_b": "model_old", "value_a": "value_new", "value_b": "value_old"}
+    for path, frame, columns in (
+        (moves, moved, MOVE_COLUMNS),
+        (labels, pd.DataFrame(summaries), LABEL_COLUMNS),
+        (metrics, pd.DataFrame(rows).rename(columns=names), METRIC_COLUMNS),
+    ):
+        write_text(path, frame.reindex(columns=columns).to_csv(index=False, lineterminator="\n"))
+
+
+def moves_of(label: str, old: Sequence[Path], new: Sequence[Path], items: pd.DataFrame) -> pd.DataFrame:
+    """Return the items that both teachers were asked about, with both labels (nan: none) and `move`, new - old."""
+    pair = [_probabilities(files).rename(name) for name, files in (("old", old), ("new", new))]
+    both = items.join(pd.concat(pair, axis=1, join="inner").astype(np.float64), on="item_id", how="inner")
+    return both.assign(label=label, move=both["new"] - both["old"]).sort_values("item_id")
+
+
+def _probabilities(files: Sequence[Path]) -> pd.Series:
+    labels: pd.DataFrame = read_table(files, LABELS, ["item_id", "probability"]).to_pandas()
+    return labels.set_index("item_id")["probability"]
+
+
+def summary(cell: pd.DataFrame) -> dict[str, Any]:
+    """Return how far the labels of a frame with `old`, `new` and `move` moved.
+
+    `n_items` have both labels; `n_lost` have an old one alone, `n_gained` a new one alone; `n_changed_side` are on
+    another side of 0.5.  What rests on no item is null.
+    """
+    both = cell.dropna(subset=["move"])
+    distance = both["move"].abs()
+    return {
+        "n_items": len(both),
+        "n_moved": int((distance > SAME).sum()),
+        "share_moved": (distance > SAME).mean(),
+        "mean_move": both["move"].mean(),
+        "mean_absolute_move": distance.mean(),
+        "absolute_move_p50": distance.quantile(0.5),
+        "absolute_move_p90": distance.quantile(0.9),
+        "absolute_move_max": distance.max(),
+        "n_changed_side": int((says_yes(both["old"].to_numpy()) != says_yes(both["new"].to_numpy())).sum()),
+        "n_lost": int((cell["old"].notna() & cell["new"].isna()).sum()),
+        "n_gained": int((cell["old"].isna() & cell["new"].notna()).sum()),
+    }
