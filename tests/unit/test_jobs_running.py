@@ -102,3 +102,27 @@ def test_waiting_for_the_wrapper_is_short() -> None:
         env=os.environ | {"PYTHONPATH": str(PACKAGE)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert not {"pydantic", "pyarrow", "numpy", "fsspec", "botocore"} & set(listed.stdout.split())
+
+
+def test_nothing_outlives_a_killed_snakemake(tmp_path: Path, tree: Path) -> None:
+    """Its shells live on, so that the wrapper must look further up."""
+    shell = f"{' '.join(wrapped(sys.executable, str(tree), 'ready'))}; exit $?"
+    snakemake = "import os, subprocess, sys; os.environ['UMUI_SNAKEMAKE_PID'] = str(os.getpid()); "
+    snakemake += "subprocess.run(['bash', '-c', sys.argv[1]])"
+    killed = start(tmp_path, sys.executable, "-c", snakemake, shell)
+    until((tmp_path / "ready").exists)
+    killed.kill()
+    until(lambda: not running(tree))
+    assert killed.stderr is not None
+    assert "the Snakemake or the shell of this job is gone" in killed.stderr.read()
+    assert not list(tmp_path.glob(".result.lease*"))
+
+
+def test_a_second_job_on_the_same_output_waits(tmp_path: Path) -> None:
+    script = "echo $1 starts >> told; touch ready; sleep 2; echo $1 ends >> told"
+    jobs = [start(tmp_path, *wrapped("bash", "-c", script, "rule", "one"))]
+    until((tmp_path / "ready").exists)
+    jobs.append(start(tmp_path, *wrapped("bash", "-c", script, "rule", "two")))
+    said = [job.communicate(timeout=30)[1] for job in jobs]
+    assert (tmp_path / "told").read_text().split() == ["one", "starts", "one", "ends", "two", "starts", "two", "ends"]
+    assert f"being written by process {jobs[0].pid}" in said[1]

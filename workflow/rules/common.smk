@@ -27,6 +27,7 @@ except ConfigError as error:
 os.environ.update(
     PYTHONPATH=str(ROOT / "workflow"),
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    UMUI_SNAKEMAKE_PID=str(os.getpid()),  # jobs end with it, even when it is killed
 )
 WITH_CONDA = "conda" in {
     str(method.value) for method in workflow.deployment_settings.deployment_method

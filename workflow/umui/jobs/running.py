@@ -10,7 +10,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from umui.jobs.lease import leased
+
 SUPERVISOR = Path(__file__).parents[1] / "supervisor.py"
+SNAKEMAKE_VARIABLE = "UMUI_SNAKEMAKE_PID"
+LEASE_LOST = 75  # exit code: another job has taken the outputs over
+JOB_WORDS = 100  # characters of a command that tell which job it is
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -30,18 +35,20 @@ class Job:
 
 
 def run(job: Job) -> int:
-    """Run a job; return its exit code."""
-    return supervised(job.command, {})
+    """Run a job, alone on its outputs; return its exit code."""
+    with leased(job.outputs, " ".join(job.command)[:JOB_WORDS], lost=lambda: os._exit(LEASE_LOST)):
+        return supervised(job.command, {})
 
 
 def supervised(command: Sequence[str], variables: Mapping[str, str]) -> int:
     """Run a command, with `variables` added to its environment; return its exit code, 128 + n for signal n.
 
-    It ends when this process or the one that started it ends, even by SIGKILL, and leaves no process behind.  Signals
-    go on to it and to its children.  ``UMUI_JOB_PID``, the id of this process, tells a stage with a tree of processes
-    of its own what to watch (``umui.student.processes``).
+    It ends when this process, the shell that started it or its Snakemake ends, even by SIGKILL, and leaves no process
+    behind.  Signals go on to it and to its children.  ``UMUI_JOB_PID``, the id of this process, tells a stage with a
+    tree of processes of its own what to watch (``umui.student.processes``).
+    Raises ProcessLookupError when Snakemake has ended already.
     """
-    parent = os.pidfd_open(os.getppid())
+    watched = _watched()
     process = subprocess.Popen(
         [sys.executable, "-I", str(SUPERVISOR), *command],
         stdin=subprocess.PIPE,  # what the supervisor watches
@@ -51,15 +58,26 @@ def supervised(command: Sequence[str], variables: Mapping[str, str]) -> int:
     assert process.stdin is not None
     with _forwarding(process.pid):
         ended = os.pidfd_open(process.pid)
-        ready, _, _ = select.select([parent, ended], [], [])
+        ready, _, _ = select.select([*watched, ended], [], [])
         if ended not in ready:
+            told = "the Snakemake or the shell of this job is gone, so it ends too; run the same command again"
+            print(f"umui: {told}", file=sys.stderr, flush=True)
             process.stdin.close()
         code = process.wait()
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    os.close(ended)
-    os.close(parent)
+    for descriptor in (ended, *watched):
+        os.close(descriptor)
     return code if code >= 0 else 128 - code
+
+
+def _watched() -> list[int]:
+    """Return descriptors, readable once they have ended, of the processes that this one must not outlive.
+
+    These are its parent and, above that shell, the Snakemake that ``UMUI_SNAKEMAKE_PID`` names.
+    """
+    snakemake = os.environ.get(SNAKEMAKE_VARIABLE)
+    return [os.pidfd_open(pid) for pid in (os.getppid(), *([int(snakemake)] if snakemake else []))]
 
 
 @contextmanager

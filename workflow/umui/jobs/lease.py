@@ -1,0 +1,190 @@
+"""A lease on a job's outputs, so that no two jobs write them together, be they of one machine or of a cluster.
+
+The lease is a small file beside the first output that tells who holds it; its holder touches it every few seconds.
+It is made by linking, broken by renaming: of any number of processes on a shared file system one succeeds.
+
+Whether a holder is gone is seen in two ways.  On its own machine its process is looked at: it is broken at once when
+that is gone, and never while it lives.  From other machines only the heartbeat is seen: the lease is stale when
+`STALE_S` seconds of the watcher's own clock have passed without one, whatever the clocks of the machines show.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from glob import escape
+from pathlib import Path
+from threading import Event, Thread
+
+HEARTBEAT_S = 5.0
+STALE_S = 90.0  # NFS may show a touch a minute late
+POLL_S = 0.5
+TOLD_EVERY_S = 60.0
+STARTED = 18  # field of /proc/PID/stat after the state
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lease: a process, known by its id and start on a machine, and what it runs."""
+
+    token: str
+    host: str
+    boot: str
+    pid: int
+    started: int
+    since: str
+    job: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host} (since {self.since}: {self.job})"
+
+    def is_gone(self) -> bool | None:
+        """Say whether the process is gone; None for one on another machine, or in another container."""
+        if (self.host, self.boot) != _machine():
+            return None
+        return _started(self.pid) != self.started
+
+
+def lease_path(outputs: Sequence[Path]) -> Path:
+    """Return where the lease on a job's outputs is; each output belongs to one job, so one file stands for all."""
+    first = min(outputs)
+    return first.with_name(f".{first.name}.lease")
+
+
+@contextmanager
+def leased(outputs: Sequence[Path], job: str, lost: Callable[[], None]) -> Iterator[None]:
+    """Hold the lease on `outputs` while the block runs; wait, and say for whom, while another process holds it.
+
+    `job` says in words what runs.  `lost` is called from another thread when the lease turns out to be another's:
+    this process must have been silent for longer than `STALE_S`, and has to stop writing.
+    """
+    path = lease_path(outputs)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mine = _holder(job)
+    _acquire(path, mine)
+    ended = Event()
+    beating = Thread(target=_beat, args=(path, mine, ended, lost), daemon=True)
+    beating.start()
+    try:
+        _remove_parts(outputs)
+        yield
+    finally:
+        ended.set()
+        beating.join()
+        if _read(path) == mine:
+            path.unlink()
+
+
+def _holder(job: str) -> Holder:
+    started = _started(os.getpid())
+    assert started is not None
+    since = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+    return Holder(secrets.token_hex(8), *_machine(), os.getpid(), started, since, job)
+
+
+def _machine() -> tuple[str, str]:
+    """Return the host's name, and what tells apart its boots and the containers on it that number processes anew."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return socket.gethostname(), f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+
+
+def _started(pid: int) -> int | None:
+    """Return when a process started, in clock ticks since the boot; None when it has ended."""
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state == "Z" else int(fields[STARTED])
+
+
+def _acquire(path: Path, mine: Holder) -> None:
+    """Make the lease `mine`, after whoever holds it is done or gone."""
+    draft = path.with_name(f"{path.name}.{mine.token}")
+    draft.write_text(json.dumps(asdict(mine)), encoding="utf-8")
+    try:
+        while True:
+            with suppress(FileExistsError):
+                os.link(draft, path)
+                return
+            _wait(path)
+    finally:
+        draft.unlink()
+
+
+def _wait(path: Path) -> None:
+    """Return when the lease at `path` has ended: it was given back, or its holder is gone and it was broken."""
+    told_s, seen_s, beat = -TOLD_EVERY_S, time.monotonic(), _beat_of(path)
+    while (holder := _read(path)) is not None:
+        now_s, latest = time.monotonic(), _beat_of(path)
+        if latest != beat:
+            seen_s, beat = now_s, latest
+        gone = holder.is_gone()
+        if gone:
+            return _break(path, holder, "that process is gone")
+        if gone is None and now_s - seen_s > STALE_S:
+            return _break(path, holder, f"which has not been heard of for {STALE_S:g} s")
+        if now_s - told_s >= TOLD_EVERY_S:
+            told_s = now_s
+            _say(f"{path}: the outputs are being written by {holder}; waiting until it is done")
+        time.sleep(POLL_S)
+
+
+def _break(path: Path, stale: Holder, why: str) -> None:
+    """Remove the lease of `stale`; a renamed file shows whether it still was that one."""
+    grave = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    with suppress(FileNotFoundError):
+        path.rename(grave)
+        if _read(grave) == stale:
+            _say(f"{path}: broke the lease of {stale}, {why}")
+        else:  # someone else broke it first, and has it now
+            with suppress(FileExistsError):
+                os.link(grave, path)
+        grave.unlink()
+
+
+def _beat(path: Path, mine: Holder, ended: Event, lost: Callable[[], None]) -> None:
+    """Touch the lease until the job has ended, or the lease is another's."""
+    missing = 0
+    while not ended.wait(HEARTBEAT_S):
+        holder = _read(path)
+        missing = missing + 1 if holder is None else 0  # for a moment, it may be in the hands of `_break`
+        if missing > 1 or holder not in (mine, None):
+            _say(f"{path}: the lease was lost to {holder or 'someone who deleted it'}; this job stops writing")
+            return lost()
+        with suppress(FileNotFoundError):
+            os.utime(path)
+
+
+def _read(path: Path) -> Holder | None:
+    try:
+        return Holder(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+
+
+def _beat_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def _remove_parts(outputs: Sequence[Path]) -> None:
+    """Remove what a killed job left of files half written; the lease says that nobody is writing them."""
+    for output in outputs:
+        for part in output.parent.glob(f".{escape(output.name)}.*.part"):
+            _say(f"{part}: removed; a killed job left it half written")
+            if part.is_dir():
+                shutil.rmtree(part)
+            else:
+                part.unlink()
+
+
+def _say(line: str) -> None:
+    print(f"lease: {line}", file=sys.stderr, flush=True)
