@@ -81,3 +81,25 @@ def test_a_judges_jobs_share_the_shards(clone: Path, tmp_path: Path) -> None:
         assert evidence == [f"results/evidence/{shard}.parquet" for shard in shards]
     labels = inputs_of(result.stdout, "results/labels/tiny-teacher/5-mean.parquet")
     assert labels == ["results/votes/tiny-teacher/0.parquet", "results/votes/tiny-teacher/1.parquet"]
+
+
+def test_a_new_teachers_impact_is_planned_with_the_student_that_differs_in_it_alone(
+    clone: Path, tmp_path: Path
+) -> None:
+    other = {"like": "clue-d", "title": "CLUE-D, other", "sources": {"urn": {"teacher": "other"}}}
+    overlay = {
+        "teachers": {"other": {"like": "tiny-teacher", "title": "other teacher", "sampling": {"seed": 1}}},
+        "students": {"of-other": other, "smaller": {**other, "title": "CLUE-D, smaller", "bins": 20}},
+    }
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(overlay))
+    page = "results/impact/tiny-teacher-other.md"
+    result = plan(clone, page, "--printshellcmds", "--configfile", str(tmp_path / "overlay.yaml"))
+    assert result.returncode == 0, result.stdout + result.stderr
+    (command,) = re.findall(r"umui\.cli impact (.*)", result.stdout)
+    assert re.findall("--pair '(.*?)' '(.*?)'", command) == [
+        ("other teacher, 1-vote", "tiny teacher, 1-vote"), ("other teacher, 5-max", "tiny teacher, 5-max"),
+        ("other teacher, 5-mean", "tiny teacher, 5-mean"), ("CLUE-D, other", "CLUE-D"),
+    ]  # fmt: skip
+    labels = "results/labels/{}/5-mean.parquet"
+    given = inputs_of(result.stdout, "results/impact/tiny-teacher-other.moves.csv")
+    assert {labels.format("tiny-teacher"), labels.format("other")} <= set(given)

@@ -119,7 +119,7 @@ def first_student():
 
 
 def labels_in_common(wildcards, teacher):
-    """The label shards of one of two teachers, by the aggregations that both have votes enough for."""
+    """The labels of one of two teachers, by the aggregations that both have votes enough for."""
     names = [
         name
         for name in label_names(wildcards.old)
@@ -129,11 +129,7 @@ def labels_in_common(wildcards, teacher):
         raise WorkflowError(
             f"results/impact/{wildcards.old}-{wildcards.new}: no entry of `labels` that both have votes enough for"
         )
-    pattern = "results/labels/{teacher}/{label}/{shard}.parquet"
-    return {
-        name: expand(pattern, teacher=teacher, label=name, shard=SHARDS)
-        for name in names
-    }
+    return {name: [f"results/labels/{teacher}/{name}.parquet"] for name in names}
 
 
 def impact_pairs(wildcards):
