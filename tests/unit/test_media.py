@@ -313,3 +313,13 @@ def test_a_slow_command_dies_with_its_children(tmp_path: Path) -> None:
 def test_an_ffmpeg_that_does_not_run_is_named(files: Path, tmp_path: Path) -> None:
     with pytest.raises(ffmpeg_process.FfmpegError, match=r"media\.ffmpeg: '/nowhere/ffmpeg'"):
         extracted(tmp_path, [(files / "tone.wav", "audio")], settings(ffmpeg="/nowhere/ffmpeg"))
+
+
+@pytest.mark.parametrize("number", ["KILL", "TERM", "INT", "HUP"])
+def test_an_ffmpeg_that_someone_ends_is_no_fault_of_the_file(number: str) -> None:
+    """It would be a corrupt file in the tables for good."""
+    endless = ["-re", "-f", "lavfi", "-i", "testsrc", "-t", "60", "-f", "null", "-"]
+    command = [*ffmpeg_process.command(ffmpeg_process.binary()), *endless]
+    shell = f'(sleep 1; kill -{number} $$) & exec "$@"'
+    with pytest.raises(ffmpeg_process.FfmpegError, match=r"testsrc.*ended from outside.*SIG"):
+        ffmpeg_process.run(["sh", "-c", shell, "sh", *command], timeout_s=30)

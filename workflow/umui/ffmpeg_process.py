@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import shlex
 import signal
 import subprocess
 import tempfile
@@ -12,6 +13,8 @@ from functools import cache
 import imageio_ffmpeg
 
 MESSAGE_BYTES = 2000
+# Exit codes of an ffmpeg that was told to stop, which it answers with 255, or killed, as by a system without memory.
+ENDED_FROM_OUTSIDE = {255: "SIGTERM or SIGINT", -signal.SIGHUP: "SIGHUP", -signal.SIGKILL: "SIGKILL"}
 ADDRESS = re.compile(r" @ 0x[0-9a-f]+")  # in memory, another one each time
 NO_MEMORY = re.compile(r"allocate memory|Resource temporarily unavailable|get_buffer\(\) failed")
 
@@ -68,6 +71,7 @@ def run(
 
     At `timeout_s` the whole group is killed.  No file that it writes grows beyond `max_file_bytes`, and each of its
     processes has at most `max_memory_bytes` of addresses (Linux).
+    Raises FfmpegError when someone else ended it: what it was at must not be taken for a fault of the file.
     """
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
@@ -89,6 +93,11 @@ def run(
                 exit_code = process.returncode
         log.seek(0)
         messages = log.read(MESSAGE_BYTES).decode(errors="replace").strip()
+    if exit_code in ENDED_FROM_OUTSIDE:
+        raise FfmpegError(
+            f"{shlex.join(arguments)}: ended from outside ({ENDED_FROM_OUTSIDE[exit_code]}), and no fault of the file; "
+            "if memory ran out, use fewer threads or lower media.max_memory_bytes; then run again"
+        )
     return Outcome(exit_code, ADDRESS.sub("", messages))
 
 
