@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from rows import label
 
 from umui import artifacts
 from umui.tables import LABELS, TIMINGS
@@ -65,6 +66,22 @@ def test_a_torn_file_is_named(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(ValueError, match=r"timings\.parquet: cannot be read as Parquet"):
         artifacts.read_table(file, TIMINGS)
+
+
+def test_a_shard_that_is_there_twice_is_named(tmp_path: Path) -> None:
+    first, second, copy = (tmp_path / f"{name}.parquet" for name in "012")
+    artifacts.write_table(first, TIMINGS, [row("a", 0), row("a", 1)])
+    artifacts.write_table(second, TIMINGS, [row("b", 0)])
+    copy.write_bytes(first.read_bytes())
+    assert artifacts.read_table([first, second], TIMINGS, ["latency_s"]).column_names == ["latency_s"]
+    with pytest.raises(ValueError, match=r"2\.parquet: 2 rows .* are in .*0\.parquet too, such as a, [01]; delete"):
+        artifacts.read_table([first, second, copy], TIMINGS, ["latency_s"])
+
+
+def test_labels_of_two_teachers_may_be_read_together(tmp_path: Path) -> None:
+    for teacher in ("one", "two"):
+        artifacts.write_table(tmp_path / teacher, LABELS, [label("a", 0.5) | {"teacher": teacher}])
+    assert len(artifacts.read_table([tmp_path / "one", tmp_path / "two"], LABELS)) == 2
 
 
 def test_an_older_version_is_refused(tmp_path: Path) -> None:

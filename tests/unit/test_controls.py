@@ -118,7 +118,7 @@ def test_hypothesis_only_stays_in_the_unit_interval(tmp_path: Path) -> None:
 
 def test_two_labels_of_an_item_count_by_their_mean(tmp_path: Path) -> None:
     tables = [
-        write_labels(tmp_path / f"{n}.parquet", *(label(f"train/text/{i}#0", p) for i in range(4)))
+        write_labels(tmp_path / str(n) / "0.parquet", *(label(f"train/text/{i}#0", p) for i in range(4)))
         for n, p in enumerate((0.2, 0.4))
     ]
     output = tmp_path / "predictions.parquet"

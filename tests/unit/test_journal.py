@@ -45,6 +45,34 @@ def test_a_torn_last_line_is_cut_off_and_the_next_answer_is_whole(
     assert reopened(path) == {"a": answer("a"), "c": answer("c")}
 
 
+@pytest.mark.parametrize("last", [b"\0" * 512, b"\0" * 100 + b"\n", b'{"vote": 1}\n'])
+def test_a_last_line_that_is_no_answer_is_cut_off(path: Path, last: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    """A machine that goes down may leave a line of zeros."""
+    whole = path.read_bytes()
+    path.write_bytes(whole + last)
+    assert reopened(path).keys() == {"a", "b"}
+    assert path.read_bytes() == whole
+    assert f"cut off a torn last line of {len(last)} bytes" in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_the_journal_whole(path: Path) -> None:
+    """The file may not grow further, in the middle of a line; the answers after it are those before."""
+    before = path.read_bytes()
+    program = (
+        "import pathlib, resource, signal, sys; from umui.teacher.journal import Answer, Journal\n"
+        "path = pathlib.Path(sys.argv[1]); signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 40,) * 2)\n"
+        "with Journal(path, {'c'}) as journal:\n"
+        "    for _ in range(2):\n"
+        "        try: journal.append([Answer('c', 'item', 0, 1.0, 1.0)])\n"
+        "        except OSError as error: print(error, len(journal.answers))\n"
+    )
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    said = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, env=environment)
+    assert said.stdout == 2 * f"[Errno 27] File too large: '{path}' 0\n", said.stderr
+    assert path.read_bytes() == before
+
+
 def test_errors_are_not_final_and_do_not_displace_answers(path: Path) -> None:
     with Journal(path, WANTED) as journal:
         journal.append([answer("c", "", error="500: no"), answer("a", "", error="500: no")])

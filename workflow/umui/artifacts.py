@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from umui.tables import Table
@@ -118,10 +119,11 @@ def _mark(table: Table) -> dict[str, str]:
 def read_table(paths: Path | Iterable[Path], table: Table, columns: Sequence[str] | None = None) -> pa.Table:
     """Read one file, or several as one table in the order given, checked against the schema of `table`.
 
-    Raises ValueError naming the file that is not such a table.
+    Raises ValueError naming the file that is not such a table, or that repeats rows of another.
     """
     files = [paths] if isinstance(paths, Path) else list(paths)
-    names = list(columns) if columns is not None else table.schema.names
+    chosen = list(columns) if columns is not None else table.schema.names
+    names = [*chosen, *(name for name in table.identity if name not in chosen and len(files) > 1)]
     pieces = []
     for file in files:
         try:
@@ -132,8 +134,28 @@ def read_table(paths: Path | Iterable[Path], table: Table, columns: Sequence[str
         if found != str(table.version):
             raise ValueError(f"{file}: holds version {found} of {table.name}, this program reads {table.version}")
         pieces.append(_conform(data, table, str(file), names))
-    empty = pa.schema([table.schema.field(name) for name in names]).empty_table()
-    return pa.concat_tables(pieces) if pieces else empty
+    if len(files) > 1:
+        _check_apart(files, pieces, table)
+    empty = pa.schema([table.schema.field(name) for name in chosen]).empty_table()
+    return pa.concat_tables([piece.select(chosen) for piece in pieces]) if pieces else empty
+
+
+def _check_apart(files: Sequence[Path], pieces: Sequence[pa.Table], table: Table) -> None:
+    """Raise ValueError when a row stands in two of the files, as when a shard was copied over another."""
+    columns = list(table.identity)
+    rows = pa.concat_tables(
+        piece.select(columns).append_column("file", pa.array([number] * len(piece), pa.int64()))
+        for number, piece in enumerate(pieces)
+    )
+    found = rows.group_by(columns).aggregate([("file", "count"), ("file", "min"), ("file", "max")])
+    repeated = found.filter(pc.greater(found["file_count"], 1))
+    if len(repeated):
+        row = repeated.slice(0, 1).to_pylist()[0]
+        named = ", ".join(str(row[column]) for column in columns)
+        raise ValueError(
+            f"{files[row['file_max']]}: {len(repeated)} rows of the {table.name} table are in {files[row['file_min']]} "
+            f"too, such as {named}; delete the one that is a copy and run again"
+        )
 
 
 def read_rows(paths: Path | Iterable[Path], table: Table, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:

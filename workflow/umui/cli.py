@@ -25,7 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
               file=sys.stderr)  # fmt: skip
         return 1
     except OSError as error:
-        print(f"umui: {error.filename or ''}: {error.strerror}; free space or mend the path, then run again; "
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"umui: {where}{error.strerror}; free space or mend the path, then run again; "
               "finished work is kept", file=sys.stderr)  # fmt: skip
         return 1
     return 0

@@ -26,6 +26,12 @@ class Table:
     schema: pa.Schema
     version: int = 1
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What tells a row from all others where files are read together: the key, and whose the row is."""
+        owners = [name for name in ("teacher", "model") if name in self.schema.names]
+        return tuple(dict.fromkeys([*self.key, *owners]))
+
 
 def _table(name: str, key: tuple[str, ...], *columns: tuple[str, pa.DataType, str]) -> Table:
     """Columns are (name, type, meaning); a type is nullable when its meaning starts with ``or null``."""

@@ -89,7 +89,9 @@ def training_labels(training: pd.DataFrame, labels: Sequence[Path]) -> pd.DataFr
     A dataset with teacher labels is learned from these, another from its own probabilities.  When students learn from
     different labels of an item, its target is their mean.
     """
-    given = read_table(labels, LABELS, ["item_id", "probability"]).to_pandas().groupby("item_id")["probability"].mean()
+    of_label = [[file for file in labels if file.parent == kind] for kind in sorted({file.parent for file in labels})]
+    tables = [read_table(files, LABELS, ["item_id", "probability"]) for files in of_label or [[]]]
+    given = pa.concat_tables(tables).to_pandas().groupby("item_id")["probability"].mean()
     taught = training["item_id"].isin(given.index).groupby(training["dataset"]).transform("any")
     target = training["truth"].where(~taught, training["item_id"].map(given))
     return training.assign(target=target).dropna(subset=["target"])

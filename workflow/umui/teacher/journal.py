@@ -11,9 +11,10 @@ import os
 import sys
 from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ def kept_digests(path: Path) -> set[str]:
 class Journal:
     """A journal file that this process alone writes, as a context manager; `answers` are those without an error.
 
-    Opening it cuts off a torn last line, the trace of a kill in the middle of a write.
-    Raises ValueError when another process holds the file, or when a whole line is not an answer.
+    Opening it cuts off a damaged last line, the trace of a kill or a lost machine in the middle of a write.
+    Raises ValueError when another process holds the file, or when a line before the last is not an answer.
     """
 
     def __init__(self, path: Path, wanted: Container[str]) -> None:
@@ -59,7 +60,7 @@ class Journal:
         self.answers: dict[str, Answer] = {}
         self.n_other = 0
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO = path.open("a+b")
+        self._file: FileIO = path.open("a+b", buffering=0)
         try:
             self._lock()
             self._read(wanted)
@@ -76,11 +77,20 @@ class Journal:
         self._file.close()
 
     def append(self, answers: Sequence[Answer]) -> None:
-        """Write the answers of one request in one go, and return when they are on the disk."""
+        """Write the answers of one request in one go, and return when they are on the disk.
+
+        Raises OSError when they cannot be written, as on a full disk; the file then is as it was.
+        """
         lines = b"".join(json.dumps(asdict(answer), ensure_ascii=False).encode() + b"\n" for answer in answers)
-        self._file.write(lines)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            written = 0
+            while written < len(lines):
+                written += self._file.write(lines[written:])
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._file.truncate(end)
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
         self.answers.update((answer.request_digest, answer) for answer in answers if answer.error is None)
 
     def _lock(self) -> None:
@@ -93,22 +103,25 @@ class Journal:
 
     def _read(self, wanted: Container[str]) -> None:
         self._file.seek(0)
+        lines = self._file.readall().splitlines(keepends=True)
         end = 0
-        for number, line in enumerate(self._file, start=1):
-            if not line.endswith(b"\n"):
+        for number, line in enumerate(lines, start=1):
+            try:
+                self._take(line, wanted)
+            except (ValueError, TypeError) as error:
+                if number < len(lines):
+                    raise ValueError(
+                        f"{self.path}: line {number} is not an answer ({error}); remove the line, and its answer is "
+                        "asked again"
+                    ) from error
                 print(f"{self.path}: cut off a torn last line of {len(line)} bytes", file=sys.stderr, flush=True)
                 self._file.truncate(end)
-                break
             end += len(line)
-            self._take(line, number, wanted)
 
-    def _take(self, line: bytes, number: int, wanted: Container[str]) -> None:
-        try:
-            answer = Answer(**json.loads(line))
-        except (ValueError, TypeError) as error:
-            raise ValueError(
-                f"{self.path}: line {number} is not an answer ({error}); remove the line, and its answer is asked again"
-            ) from error
+    def _take(self, line: bytes, wanted: Container[str]) -> None:
+        if not line.endswith(b"\n"):
+            raise ValueError("it does not end")
+        answer = Answer(**json.loads(line))
         if answer.request_digest not in wanted:
             self.n_other += 1
         elif answer.error is None:
