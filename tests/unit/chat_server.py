@@ -27,6 +27,7 @@ class ChatServer:
     counts_tokens: bool = True
     honours_n: bool = True
     dies_at: int | None = None
+    reads_tokens: bool = True
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     most_under_way: int = 0
@@ -42,6 +43,18 @@ class ChatServer:
     def seeds(self) -> list[int]:
         """The seeds of all answers that were asked for, in order."""
         return sorted(body["seed"] + child for body in self.bodies for child in range(body["n"]))
+
+    def logprobs(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The log probabilities of the wanted tokens, which are one character each."""
+        wanted = body["logprob_token_ids"] if self.reads_tokens else []
+        entries = [{"token": f"token_id:{number}", "logprob": log_probability(body["seed"], chr(number))}
+                   for number in wanted]  # fmt: skip
+        return {"content": [{"token": "token_id:0", "logprob": -1.0, "top_logprobs": entries}]}
+
+
+def log_probability(seed: int, token: str) -> float:
+    """What the model says of a token: a function of the seed, which stands for the item, and the token."""
+    return -3.0 - random.Random(f"{seed} {token}").random()
 
 
 def said(seed: int) -> str:
@@ -63,6 +76,9 @@ def chat_server() -> Iterator[ChatServer]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.path == "/tokenize":
+                numbers = [ord(character) for character in body["prompt"]]
+                return self._send(200, {"tokens": numbers, "count": len(numbers)})
             with state.lock:
                 state.bodies.append(body)
                 state.keys.add(self.headers["Authorization"])
@@ -84,6 +100,7 @@ def chat_server() -> Iterator[ChatServer]:
                     "message": {"role": "assistant", "content": said(body["seed"] + child)},
                     "finish_reason": "stop",
                     **({"token_ids": [1, 2, 3]} if state.counts_tokens else {}),
+                    **({"logprobs": state.logprobs(body)} if body.get("logprobs") else {}),
                 }
                 for child in range(body["n"] if state.honours_n else 1)
             ]

@@ -120,6 +120,24 @@ class Client(Settings):
     max_restarts: Annotated[int, Field(ge=0)] = Field(description="of a server of ours that dies")
 
 
+class Read(Settings):
+    """An answer that is read off the next token's probabilities instead of drawn.
+
+    It is the mean of `values` under the probabilities of `tokens`, which are made to sum to 1.
+    """
+
+    tokens: Annotated[list[str], Field(min_length=2, max_length=128), Distinct] = Field(
+        description="each one token of the model's vocabulary; 128 is the most that vLLM reads"
+    )
+    values: list[Share] = Field(description="the probability that each token stands for")
+
+    @model_validator(mode="after")
+    def _as_many(self) -> Self:
+        if len(self.tokens) != len(self.values):
+            raise ValueError(f"values: {len(self.values)} for {len(self.tokens)} tokens; give each token its value")
+        return self
+
+
 class Judge(Settings):
     """A model that is asked: a teacher, or a zero-shot baseline."""
 
@@ -130,9 +148,21 @@ class Judge(Settings):
     splits: list[Literal["train", "validation", "test"]]
     sampling: Sampling
     jobs: Count = Field(description="that share the shards; each starts one server and asks about its shards in turn")
+    read: Read | None = Field(default=None, description="how an answer is read; left out, it is drawn and parsed")
     server: Server
     endpoint: Endpoint | None
     client: Client
+
+    @model_validator(mode="after")
+    def _read_once(self) -> Self:
+        once = {"votes": 1, "temperature": 0.0, "max_tokens": 1, "answer_pattern": None}
+        given = {name: getattr(self.sampling, name) for name in once}
+        if self.read is not None and given != once:
+            raise ValueError(
+                "sampling: an answer that is read is one token without chance; "
+                "set votes: 1, temperature: 0.0, max_tokens: 1, answer_pattern: null"
+            )
+        return self
 
 
 class ImportedTeacher(Settings):

@@ -1,8 +1,9 @@
 """Render a prompt's templates into the words around the evidence.
 
-Teacher and student share this: a prompt is three parts, in an order that never changes.  The system part depends on the
-modality alone, the premise part on the premise, and the hypothesis part comes last, so that a premise's computation
-serves all of its hypotheses.  Pictures come before sound, and both before the premise's words.
+Teacher and student share this.  The system part depends on the modality alone, the premise part on the premise, and the
+hypothesis part comes last, so that a premise's computation serves all of its hypotheses.  Pictures come before sound,
+and both before the premise's words.  A template may have two further blocks: `claim`, with the hypothesis before all
+evidence, of which nothing is then shared; and `opening`, with which the assistant's turn begins.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from umui.artifacts import digest_json
 from umui.tables import Modality
 
 TEMPLATES = Path(__file__).parent
+_OPTIONAL = ("claim", "opening")
+_BLOCKS = ("system", "premise", "hypothesis", *_OPTIONAL)
 EVIDENCE_WORDS: dict[Modality, str] = {
     "text": "a text",
     "audio": "a sound recording",
@@ -27,16 +30,22 @@ EVIDENCE_WORDS: dict[Modality, str] = {
 
 @dataclass(frozen=True)
 class Words:
-    """The words of one prompt; `premise` ends in a line break, so that its tokens do not depend on the hypothesis."""
+    """The words of one prompt; `premise` ends in a line break, so that its tokens do not depend on the hypothesis.
+
+    `claim` stands before the evidence, `opening` at the start of the assistant's turn; most prompts have neither.
+    """
 
     system: str
     premise: str
     hypothesis: str
+    claim: str = ""
+    opening: str = ""
 
     @property
     def digest(self) -> str:
         """The sha256 of the words."""
-        return digest_json([self.system, self.premise, self.hypothesis])
+        further = [self.claim, self.opening] if self.claim or self.opening else []
+        return digest_json([self.system, self.premise, self.hypothesis, *further])
 
 
 def render(prompt: str, modality: Modality, premise_text: str | None, hypothesis: str) -> Words:
@@ -49,8 +58,7 @@ def render(prompt: str, modality: Modality, premise_text: str | None, hypothesis
         "premise_text": _harmless(premise_text or ""),
         "hypothesis": _harmless(hypothesis),
     }
-    system, premise, claim = (_block(prompt, name, context) for name in ("system", "premise", "hypothesis"))
-    return Words(system=system, premise=premise, hypothesis=claim)
+    return Words(**{name: _block(prompt, name, context) for name in _BLOCKS})
 
 
 def render_whole(template: Path, modality: Modality, premise_text: str | None, hypothesis: str) -> Words:
@@ -72,6 +80,11 @@ def render_whole(template: Path, modality: Modality, premise_text: str | None, h
     return Words(system=system, premise=user, hypothesis="")
 
 
+def claim_first(prompt: str) -> bool:
+    """Say whether the template puts the hypothesis before the evidence."""
+    return "claim" in _template(prompt).blocks
+
+
 def answer_form(prompt: str) -> Literal["scalar", "binary"]:
     """Return what the template asks for: a probability (scalar), or Yes or No (binary)."""
     return "binary" if _block(prompt, "answer", {}) == "binary" else "scalar"
@@ -84,6 +97,8 @@ def _harmless(text: str) -> str:
 
 def _block(prompt: str, name: str, context: dict[str, str]) -> str:
     template = _template(prompt)
+    if name in _OPTIONAL and name not in template.blocks:
+        return ""
     return "".join(template.blocks[name](template.new_context(context)))
 
 

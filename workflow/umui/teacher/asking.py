@@ -26,6 +26,7 @@ from umui.teacher.messages import build, check
 from umui.teacher.parsing import parse
 from umui.teacher.planning import Question, missing_runs, plan
 from umui.teacher.server import PROGRESS_EVERY_S, Address
+from umui.teacher.reading import expectation_of
 
 MIN_REQUESTS = 20  # before the share of errors is judged
 WATCH_EVERY_S = 0.5
@@ -170,7 +171,7 @@ def _ask(work: Work, engine: Engine) -> None:
 async def _ask_all(work: Work, address: Address) -> None:
     """Ask with a pool of workers that draw from one iterator, so that only requests under way are in memory."""
     requests = work.requests()
-    async with Client(address, work.settings.sampling, work.settings.client) as client:
+    async with Client(address, work.settings) as client:
         await client.check_model()
         workers = [
             asyncio.ensure_future(_worker(work, requests, client, address))
@@ -255,7 +256,11 @@ def _row(
         return row
     if answer.error is not None:
         return {**row, "text": answer.error, "parse_status": "error"}
-    said = parse(answer.text, answer_form(settings.prompt), answer.finish_reason)
+    said = (
+        expectation_of(answer.text, settings.read)
+        if settings.read
+        else parse(answer.text, answer_form(settings.prompt), answer.finish_reason)
+    )
     return {
         **row,
         "text": answer.text,

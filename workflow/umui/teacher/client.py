@@ -8,6 +8,7 @@ from typing import Any, Self
 from umui import config
 from umui.teacher.messages import Message
 from umui.teacher.parsing import split_reasoning
+from umui.teacher.reading import reading
 from umui.teacher.server import Address
 
 
@@ -37,17 +38,18 @@ class Client:
     and jitter; other statuses are not.
     """
 
-    def __init__(self, address: Address, sampling: config.Sampling, settings: config.Client) -> None:
+    def __init__(self, address: Address, settings: config.Judge) -> None:
         import openai  # only the teacher's environment has it
 
         self._openai = openai
         self._address = address
-        self._sampling = sampling
+        self._sampling, self._read = settings.sampling, settings.read
+        self._read_tokens: dict[int, str] = {}  # by their numbers in the vocabulary
         self._api = openai.AsyncOpenAI(
             base_url=address.url,
             api_key=address.key,
-            timeout=settings.timeout_s,
-            max_retries=settings.retries,
+            timeout=settings.client.timeout_s,
+            max_retries=settings.client.retries,
             # proxy variables must not lead the traffic with a server of ours astray
             http_client=openai.DefaultAsyncHttpxClient(trust_env=not address.ours),
         )
@@ -61,10 +63,10 @@ class Client:
         await self._api.close()
 
     async def check_model(self) -> None:
-        """Check that the server is there and serves the wanted model.
+        """Check that the server is there and serves the wanted model, and find the tokens that are read.
 
         Raises ConnectionError naming the url when it cannot be reached, ValueError naming what it serves when that is
-        another model.
+        another model, or a token that is none of the model's.
         """
         url, wanted = self._address.url, self._address.model
         try:
@@ -81,6 +83,24 @@ class Client:
             ) from error
         if wanted not in served:
             raise ValueError(f"{url}: wanted the model {wanted!r}, found {', '.join(map(repr, served)) or 'none'}")
+        for text in self._read.tokens if self._read else []:
+            number = await self._number(text)
+            if (other := self._read_tokens.setdefault(number, text)) != text:
+                raise ValueError(f"read.tokens: {other!r} and {text!r} are one token of the model; give each once")
+
+    async def _number(self, text: str) -> int:
+        url = f"{self._address.url.removesuffix('/v1')}/tokenize"
+        body = {"model": self._address.model, "prompt": text, "add_special_tokens": False}
+        try:
+            answer: Any = await self._api.post(url, cast_to=object, body=body)
+        except self._openai.APIStatusError as error:
+            raise ConnectionError(
+                f"{url}: the server answers {error.status_code} ({error.message}); reading tokens needs vLLM"
+            ) from error
+        if answer["count"] != 1:
+            raise ValueError(f"read.tokens: {text!r} is {answer['count']} tokens of the model; give one that is one")
+        number: int = answer["tokens"][0]
+        return number
 
     async def ask(self, messages: list[Message], n: int, seed: int) -> Reply:
         """Ask for `n` answers, drawn with the seeds `seed`, `seed` + 1, ...: so vLLM numbers the answers of a request.
@@ -90,6 +110,10 @@ class Client:
         extra: dict[str, Any] = {"return_token_ids": True}  # vLLM's; it counts the tokens of each answer
         if self._sampling.answer_pattern is not None:
             extra["structured_outputs"] = {"regex": self._sampling.answer_pattern}
+        if messages[-1]["role"] == "assistant":
+            extra |= {"continue_final_message": True, "add_generation_prompt": False}
+        if self._read is not None:  # top_logprobs would give the likeliest of all tokens, perhaps none of these
+            extra |= {"logprob_token_ids": list(self._read_tokens), "return_tokens_as_token_ids": True}
         try:
             completion = await self._api.chat.completions.create(
                 model=self._address.model,
@@ -99,6 +123,7 @@ class Client:
                 temperature=self._sampling.temperature,
                 top_p=self._sampling.top_p,
                 max_tokens=self._sampling.max_tokens,
+                logprobs=self._read is not None,
                 extra_body=extra,
             )
         except self._openai.APIStatusError as error:
@@ -110,15 +135,28 @@ class Client:
                 f"{self._address.url}: asked for {n} answers and got {len(completion.choices)}: the server does not "
                 "honour `n`; use vLLM"
             )
-        choices = [_choice(choice) for choice in sorted(completion.choices, key=lambda choice: choice.index)]
+        choices = [self._choice(choice) for choice in sorted(completion.choices, key=lambda choice: choice.index)]
         return Reply(choices, completion.usage.prompt_tokens if completion.usage else None)
 
+    def _choice(self, choice: Any) -> Choice:
+        """Read the reasoning where the server has set it apart, else where the answer's own tags set it apart."""
+        text = choice.message.content or ""
+        reasoning = getattr(choice.message, "reasoning", None) or getattr(choice.message, "reasoning_content", None)
+        if self._read is not None:
+            text = reading(self._log_probabilities(choice))
+        elif not reasoning:
+            reasoning, text = split_reasoning(text)
+        tokens = getattr(choice, "token_ids", None)
+        return Choice(text, reasoning, choice.finish_reason, None if tokens is None else len(tokens))
 
-def _choice(choice: Any) -> Choice:
-    """Read the reasoning where the server has set it apart, else where the answer's own tags set it apart."""
-    text = choice.message.content or ""
-    reasoning = getattr(choice.message, "reasoning", None) or getattr(choice.message, "reasoning_content", None)
-    if not reasoning:
-        reasoning, text = split_reasoning(text)
-    tokens = getattr(choice, "token_ids", None)
-    return Choice(text, reasoning, choice.finish_reason, None if tokens is None else len(tokens))
+    def _log_probabilities(self, choice: Any) -> dict[str, float]:
+        """Return those of the tokens that are read, in the order of the configuration."""
+        said = choice.logprobs.content[0].top_logprobs if choice.logprobs and choice.logprobs.content else []
+        found = {entry.token: entry.logprob for entry in said}
+        names = {text: f"token_id:{number}" for number, text in self._read_tokens.items()}
+        if missing := [text for text, name in names.items() if name not in found]:
+            raise ValueError(
+                f"{self._address.url}: no probability of the token {missing[0]!r}: the server does not honour "
+                "`logprob_token_ids`; use vLLM 0.32 or later"
+            )
+        return {text: found[name] for text, name in names.items()}

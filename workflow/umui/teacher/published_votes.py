@@ -7,7 +7,6 @@ modality, media file name and hypothesis.  docs/wikivideo.md says what is counte
 
 import csv
 import json
-import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,10 +20,10 @@ from umui.artifacts import digest_file, digest_json, read_rows, write_table, wri
 from umui.left_out import LeftOut
 from umui.tables import ITEMS, LEFT_OUT, VOTES, Modality
 from umui.teacher.parsing import Parsed, parse, split_reasoning
+from umui.teacher.reading import expectation
 
 MODALITIES: dict[str, Modality] = {"audio": "audio", "video": "video", "omni": "audiovisual"}
 DIGITS = 10
-SUM_TOLERANCE = 0.01  # of the digits' probabilities: half-precision and rounded numbers, but no missing digit
 ITEM_COLUMNS = (
     "item_id",
     "dataset",
@@ -110,15 +109,9 @@ def digits(vector: Any) -> Parsed:
     """Return the expectation of digit / 10 + 0.05 under the ten digits' probabilities.
 
     The formula is the published code's (src/training/NLI/mmdataset.py, convert_probability): the middle of the tenth
-    that a digit stands for.  So it is from 0.05 to 0.95.  A vector of another length, with what is no number from 0 to
-    1, or with another sum than 1 has the status missing.
+    that a digit stands for.  So it is from 0.05 to 0.95.
     """
-    numbers = isinstance(vector, list) and all(type(share) in (int, float) for share in vector)
-    if not numbers or len(vector) != DIGITS or not all(0 <= share <= 1 for share in vector):  # false for nan too
-        return Parsed(None, "missing")
-    if not math.isclose(math.fsum(vector), 1, abs_tol=SUM_TOLERANCE):
-        return Parsed(None, "missing")
-    return Parsed(math.fsum(share * (digit / DIGITS + 0.05) for digit, share in enumerate(vector)), "ok")
+    return expectation(vector, [digit / DIGITS + 0.05 for digit in range(DIGITS)])
 
 
 def _wanted(settings: config.ImportedTeacher, items: list[Path]) -> tuple[dict[Key, dict[str, Any]], list[LeftOut]]:

@@ -1,0 +1,94 @@
+"""Answers that are read: the probabilities of stated tokens, kept as they came, and their mean."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chat_server import ChatServer, chat_server, log_probability
+from pydantic import ValidationError
+from test_asking import ask, judge, statuses
+from test_asking import world as world
+
+from umui.config import Judge
+from umui.teacher.published_votes import digits
+from umui.teacher.reading import expectation, reading
+
+pytest.importorskip("openai")
+ONCE = {"votes": 1, "temperature": 0.0, "max_tokens": 1, "answer_pattern": None}
+DIGITS = {"tokens": list("0123456789"), "values": [digit / 10 + 0.05 for digit in range(10)]}
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    with chat_server() as running:
+        yield running
+
+
+def reader(url: str, read: dict[str, Any], **sampling: Any) -> Judge:
+    drawn = judge(url).model_dump()
+    return Judge.model_validate(drawn | {"read": read, "sampling": drawn["sampling"] | ONCE | sampling})
+
+
+def test_an_answer_is_the_mean_of_the_values_under_the_masses_of_the_tokens(server: ChatServer, world: Path) -> None:
+    votes = ask(reader(server.url, DIGITS), world)
+    assert statuses(votes) == {"ok"}
+    assert len(votes) == 24
+    assert {(body["logprobs"], body["max_tokens"]) for body in server.bodies} == {(True, 1)}
+    for vote in votes:
+        weights = {digit: math.exp(log_probability(vote["seed"], digit)) for digit in DIGITS["tokens"]}
+        kept = json.loads(vote["text"])
+        assert kept["share"] == pytest.approx(sum(weights.values()))
+        assert kept["share"] < 1
+        wanted = sum(weight * (int(digit) / 10 + 0.05) for digit, weight in weights.items()) / kept["share"]
+        assert vote["probability"] == pytest.approx(wanted, abs=1e-12)
+        assert sum(kept["masses"].values()) == pytest.approx(1)
+        assert digits(list(kept["masses"].values())).probability == pytest.approx(wanted), "as published ones are read"
+
+
+def test_other_values_ask_for_nothing_and_other_tokens_ask_anew(server: ChatServer, world: Path) -> None:
+    first = ask(reader(server.url, {"tokens": ["y", "n"], "values": [1.0, 0.0]}), world)
+    turned = ask(reader(server.url, {"tokens": ["y", "n"], "values": [0.0, 1.0]}), world)
+    assert len(server.bodies) == 24
+    for one, other in zip(first, turned, strict=True):
+        assert one["probability"] + other["probability"] == pytest.approx(1)
+    ask(reader(server.url, {"tokens": ["y", "m"], "values": [0.0, 1.0]}), world)
+    assert len(server.bodies) == 48
+
+
+def test_what_is_no_token_of_the_model_is_named(server: ChatServer, world: Path) -> None:
+    with pytest.raises(ValueError, match=r"read\.tokens: '10' is 2 tokens of the model"):
+        ask(reader(server.url, {"tokens": ["9", "10"], "values": [0.0, 1.0]}), world)
+
+
+def test_a_server_that_gives_no_probabilities_is_named(server: ChatServer, world: Path) -> None:
+    server.reads_tokens = False
+    with pytest.raises(ValueError, match=r"no probability of the token '0'.*logprob_token_ids"):
+        ask(reader(server.url, DIGITS), world)
+
+
+@pytest.mark.parametrize(
+    ("read", "sampling", "fault"),
+    [
+        ({"tokens": ["a", "b"], "values": [1.0]}, {}, "1 for 2 tokens"),
+        ({"tokens": ["a", "a"], "values": [1.0, 0.0]}, {}, "give each once"),
+        ({"tokens": ["a", "b"], "values": [1.0, 2.0]}, {}, "less than or equal to 1"),
+        ({"tokens": ["a", "b"], "values": [1.0, 0.0]}, {"votes": 5}, "set votes: 1, temperature: 0.0, max_tokens: 1"),
+    ],
+)
+def test_a_faulty_section_is_refused(read: dict[str, Any], sampling: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        reader("http://127.0.0.1:9/v1", read, **sampling)
+
+
+def test_far_tails_keep_their_masses() -> None:
+    kept = json.loads(reading({"yes": -800.0, "no": -800.0 - math.log(3)}))
+    assert kept["masses"] == {"yes": pytest.approx(0.75), "no": pytest.approx(0.25)}
+    assert kept["share"] == 0
+
+
+@pytest.mark.parametrize("masses", [[1.0], [0.5, 0.4], [1.5, -0.5], [math.nan, 1.0], "10", [True, 0]])
+def test_masses_that_are_none_say_nothing(masses: Any) -> None:
+    assert expectation(masses, [0.0, 1.0]).probability is None
