@@ -30,6 +30,7 @@ def forecast(tmp_path: Path) -> pd.DataFrame:
     raw["media"]["frame_rate_hz"] = 0.5
     training = raw["students"]["clue-d"]["training"]
     training |= {"steps": None, "epochs": 2, "premises_per_batch": 2, "accumulation": 1, "hypotheses_per_premise": 2}
+    raw["students"]["claim-first"] = {"like": "clue-d", "prompt": "claim-first-v1"}
     write_table(tmp_path / "items.parquet", ITEMS, ITEM_ROWS)
     cost(load(raw), [tmp_path / "items.parquet"], tmp_path / "cost.csv")
     return pd.read_csv(tmp_path / "cost.csv").set_index("model")
@@ -50,3 +51,7 @@ def test_training_reads_a_premise_once_for_the_hypotheses_of_a_batch(forecast: p
     assert student["steps"] == 2 * (3 + 3)  # five premises of each modality, two a step
     assert student["training_tokens"] == 2 * 10 * (220 + 2 * 30)
     assert student["hours"] == pytest.approx(student["training_tokens"] / 10 / 3600)
+
+
+def test_with_the_claim_first_a_premise_is_read_for_each_hypothesis(forecast: pd.DataFrame) -> None:
+    assert forecast.loc["claim-first", "training_tokens"] == 2 * 10 * 2 * (220 + 30)

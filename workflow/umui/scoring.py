@@ -20,9 +20,10 @@ import pyarrow as pa
 from umui import config, ffmpeg_process
 from umui.artifacts import digest_file
 from umui.media.extraction import NEEDS, Extract, Source, extract
+from umui.prompts.rendering import claim_first
 from umui.student import prediction, published, student_directory
 from umui.student.encoding import LEAST_SOUND_S, Encoder
-from umui.student.evidence import HEARS, Evidence, Premise
+from umui.student.evidence import HEARS, AskedPremise, Evidence, Premise
 from umui.student.model import DTYPES, Reader
 from umui.student.prediction import Predictor
 from umui.tables import EVIDENCE, MODALITIES, MediaStatus, Modality
@@ -107,7 +108,8 @@ class Scorer:
         where, revision = (found.base, found.revision) if base is None else (str(base), None)
         model, student = prediction.load(Path(directory), where, revision)
         media_settings = found.media_settings.model_copy(update={"ffmpeg": ffmpeg})
-        return cls(student, media_settings, partial(Encoder, model, found.prompt, media_settings), _shared_premise)
+        premise = _own_premise if claim_first(found.prompt) else _shared_premise
+        return cls(student, media_settings, partial(Encoder, model, found.prompt, media_settings), premise)
 
     @classmethod
     def from_published(cls, directory: str | Path, prompt: str | Path, media_settings: config.Media) -> "Scorer":
@@ -118,7 +120,7 @@ class Scorer:
         Raises ValueError when one of them does not fit.
         """
         model, student = published.load(Path(directory), DTYPES["float32"])
-        encoder = partial(published.ClaimFirstEncoder, model, Path(prompt), media_settings)
+        encoder = partial(published.WholePromptEncoder, model, Path(prompt), media_settings)
         return cls(student, media_settings, encoder, _own_premise)
 
     def score(
@@ -231,8 +233,7 @@ def _shared_premise(query: Query, media_id: str | None) -> Premise:
 
 
 def _own_premise(query: Query, media_id: str | None) -> Premise:
-    identity = f"{query.premise} {query.hypothesis}"
-    return published.AskedPremise(identity, query.modality, query.text, media_id, query.hypothesis)
+    return AskedPremise.of(_shared_premise(query, media_id), query.hypothesis)
 
 
 def _source(path: Path, modality: Modality) -> Source:

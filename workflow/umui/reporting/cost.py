@@ -13,6 +13,7 @@ import pandas as pd
 
 from umui.artifacts import read_table, write_text
 from umui.config import Config, Costs, Judge, Student, TrainingSource
+from umui.prompts.rendering import claim_first
 from umui.tables import ITEMS
 
 COLUMNS = [
@@ -72,7 +73,10 @@ def _of_judge(items: pd.DataFrame, judge: Judge) -> pd.DataFrame:
 
 
 def _trained(settings: Config, items: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Count training as if every item got a label.  A premise is read once for the hypotheses of a micro-batch."""
+    """Count training as if every item got a label.
+
+    A premise is read once for the hypotheses of a micro-batch, or once for each where the prompt puts the claim first.
+    """
     for name, student in settings.students.items():
         trained = pd.concat([_of_source(items, *source) for source in student.sources.items()])
         premises = trained.groupby("premise_id").agg(
@@ -82,7 +86,8 @@ def _trained(settings: Config, items: pd.DataFrame) -> Iterator[dict[str, Any]]:
             hypotheses=("hypothesis_tokens", "size"),
         )
         read = premises["hypotheses"].clip(upper=student.training.hypotheses_per_premise)
-        tokens_a_pass = float((premises["premise_tokens"] + read * premises["hypothesis_tokens"]).sum())
+        times = read if claim_first(student.prompt) else 1
+        tokens_a_pass = float((times * premises["premise_tokens"] + read * premises["hypothesis_tokens"]).sum())
         steps, steps_a_pass = _steps(student, premises)
         tokens = int(tokens_a_pass * steps / steps_a_pass) if steps_a_pass else 0
         yield {

@@ -2,7 +2,8 @@
 
 A prompt is cut in two: the prefix, which is all up to the hypothesis, and the suffix, which is the hypothesis and the
 turn to the assistant.  A premise is encoded once for all of its hypotheses, since the prefix ends in a line break and
-its tokens do not depend on what follows.
+its tokens do not depend on what follows.  Where the prompt puts the claim first, the prefix holds it: then a premise is
+encoded with each hypothesis anew, as an `AskedPremise`, and the suffix is the turn to the assistant alone.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import torch
 
 from umui import config
 from umui.prompts import rendering
-from umui.student.evidence import HEARS, SEES, Evidence, Premise
+from umui.student.evidence import HEARS, SEES, AskedPremise, Evidence, Premise
 from umui.student.omni import Omni
 from umui.tables import Modality
 
@@ -24,7 +25,7 @@ SPATIAL_FACTOR_PX = 28  # a patch is 14 pixels, and 2 x 2 patches make a token
 RATE_SHORTFALL = 1e-6
 LEAST_SOUND_S = 0.1  # of shorter sounds the audio tower makes no token
 REMEMBERED_SUFFIXES = 1 << 16
-_WORDS = "\N{SYMBOL FOR SUBSTITUTE}"  # stands for a user's words while the chat template is cut in two
+_WORDS = "\N{SYMBOL FOR SUBSTITUTE}"  # stands for a user's words while the chat template is cut up
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,11 @@ class Encoder:
         self.end_token: int = self._tokenizer.eos_token_id
         self.suffix = lru_cache(REMEMBERED_SUFFIXES)(self._suffix)
 
+    @property
+    def claim_first(self) -> bool:
+        """Whether the prompt puts the claim before the evidence."""
+        return rendering.claim_first(self._prompt)
+
     def can_show(self, premise: Premise) -> bool:
         """Say whether all that the premise's modality shows is there, and no longer than the model hears."""
         if premise.modality in SEES and not self._evidence.n_frames(premise.media_id):
@@ -117,11 +123,14 @@ class Encoder:
 
     def words(self, premise: Premise, hypothesis: str) -> rendering.Words:
         """Render the prompt."""
+        if self.claim_first:
+            assert isinstance(premise, AskedPremise), "with the claim first, a premise is read with its hypothesis"
+            hypothesis = premise.hypothesis
         return rendering.render(self._prompt, premise.modality, premise.text, hypothesis)
 
     def _suffix(self, words: str, answer: str | None = None) -> Suffix:
         """Tokenise the end of a user's turn and the turn to the assistant, and the answer with its end of turn."""
-        after = self._frame("text", "")[1]
+        *_, after = self._frame("text", "")
         prompt = self._tokenizer(words + after)["input_ids"]
         if answer is None:
             return Suffix(prompt, [])
@@ -134,23 +143,24 @@ class Encoder:
 
     def _prefix(self, premise: Premise, system: str | None) -> str:
         words = self.words(premise, "")
-        before, after = self._frame(premise.modality, words.system if system is None else system)
-        prefix = before + words.premise
+        before, between, after = self._frame(premise.modality, words.system if system is None else system)
+        prefix = before + words.claim + between + words.premise
         ids = self._tokenizer(prefix)["input_ids"]
         whole = self._tokenizer(prefix + words.hypothesis + after)["input_ids"]
         assert whole[: len(ids)] == ids, "the prefix' tokens depend on the hypothesis"
         return prefix
 
-    def _cut_template(self, modality: Modality, system: str) -> tuple[str, str]:
-        """Return what the chat template puts before and after a user's words."""
+    def _cut_template(self, modality: Modality, system: str) -> tuple[str, str, str]:
+        """Return what the chat template puts before a claim, between it and the other words, and after these."""
+        words = {"type": "text", "text": _WORDS}
         content = [{"type": "video", "video": ""}] if modality in SEES else []
         content += [{"type": "audio", "audio": ""}] if modality in HEARS else []
-        messages = [{"role": "user", "content": [*content, {"type": "text", "text": _WORDS}]}]
+        messages: list[dict[str, Any]] = [{"role": "user", "content": [words, *content, words]}]
         if system:
             messages.insert(0, {"role": "system", "content": [{"type": "text", "text": system}]})
         text = self._processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        before, after = text.split(_WORDS)
-        return before, after
+        before, between, after = text.split(_WORDS)
+        return before, between, after
 
     def _take_apart(self, premises: Sequence[Premise], inputs: Any) -> Any:
         """Yield each premise's share of the processor's output."""

@@ -36,6 +36,19 @@ class Premise:
         return replace(self, modality=shown[view])
 
 
+@dataclass(frozen=True)
+class AskedPremise(Premise):
+    """A premise with the one hypothesis that its prompt asks about, where none of the prompt can be shared."""
+
+    hypothesis: str
+
+    @classmethod
+    def of(cls, premise: Premise, hypothesis: str) -> "AskedPremise":
+        """Tie a hypothesis to a premise; the pair has an identity of its own."""
+        identity = f"{premise.premise_id} {hypothesis}"
+        return cls(identity, premise.modality, premise.text, premise.media_id, hypothesis)
+
+
 class Evidence:
     """Frames and sounds by media_id."""
 

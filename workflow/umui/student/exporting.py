@@ -5,6 +5,7 @@ and the rows of its head are their rows in the output matrix.  The softmax over 
 last token is then the student's distribution.  The head has no bias, as the output matrix has none.
 """
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from tokenizers import AddedToken
 
 from umui.artifacts import write_json, write_text
+from umui.prompts import rendering
 from umui.student import omni, student_directory
 from umui.student.model import Reader
 from umui.student.omni import Omni
@@ -78,6 +80,10 @@ def _used_with(found: Description) -> dict[str, Any]:
 
 
 def _readme(found: Description) -> str:
+    words = rendering.render(found.prompt, "text", "It rained all night.", "The street is wet.")
+    order = "Frames come before sound, and both before the words"
+    if rendering.claim_first(found.prompt):
+        order = "The claim comes first, then frames, sound, and the other words"
     read_out = (
         f"""Its answer to a prompt is the softmax over the logits of the tokens `<CONF_0>` to `<CONF_{found.bins - 1}>`
 alone, at the prompt's last token.  `<CONF_i>` stands for the probability i / {found.bins - 1}; the mean is the answer:
@@ -88,7 +94,7 @@ from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalG
 
 processor = Qwen2_5OmniProcessor.from_pretrained(".")
 thinker = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(".", dtype="auto")
-words = "It rained all night.\\nClaim: The street is wet."
+words = {json.dumps(words.claim + words.premise + words.hypothesis)}
 messages = [{{"role": "user", "content": [{{"type": "text", "text": words}}]}}]
 prompt = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
 tokens = processor.tokenizer.convert_tokens_to_ids([f"<CONF_{{i}}>" for i in range({found.bins})])
@@ -107,5 +113,5 @@ base_model: {found.base}
 
 {read_out}
 The prompt's words, which are those of the template {found.prompt}, and the rates and sizes of frames and sound
-have to be those of the training: `{USED_WITH}` names them.  Frames come before sound, and both before the words.
+have to be those of the training: `{USED_WITH}` names them.  {order}.
 """

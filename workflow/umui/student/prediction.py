@@ -14,7 +14,7 @@ from umui.artifacts import read_table, shard_of, write_table
 from umui.progress import reported
 from umui.student import student_directory
 from umui.student.encoding import Encoder, Suffix
-from umui.student.evidence import Evidence, Premise, View
+from umui.student.evidence import AskedPremise, Evidence, Premise, View
 from umui.student.generation import greedy
 from umui.student.model import Reader, answer_text, parse_answer
 from umui.student.omni import Omni
@@ -54,6 +54,8 @@ def predict_shard(
     predictor = Predictor(trained, encoder)
     for view, name, predictions in views:
         asked = _asked(items, splits, shard, shards, view)
+        if encoder.claim_first:
+            asked = _apart(asked)
         rows = _predicted(predictor, encoder, shown, asked, name, settings.batch_premises)
         write_table(Path(predictions), PREDICTIONS, rows)
 
@@ -128,6 +130,15 @@ def _asked(items: Sequence[Path], splits: Sequence[str], shard: int, shards: int
             premise = Premise(row["premise_id"], row["modality"], row["premise_text"], row["media_id"])
             asked[premise.seen_as(view)].append((row["item_id"], row["hypothesis"]))
     return asked
+
+
+def _apart(asked: Asked) -> Asked:
+    """Return each hypothesis with its premise as a premise of its own."""
+    apart: Asked = defaultdict(list)
+    for premise, group in asked.items():
+        for item_id, hypothesis in group:
+            apart[AskedPremise.of(premise, hypothesis)].append((item_id, hypothesis))
+    return apart
 
 
 def _batches(asked: Asked, evidence: Evidence, size: int) -> Iterator[list[Premise]]:

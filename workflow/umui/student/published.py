@@ -8,7 +8,6 @@ them, as they were in that student's training.
 
 import re
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from umui import config
 from umui.prompts import rendering
 from umui.student import omni
 from umui.student.encoding import Encoder
-from umui.student.evidence import Evidence, Premise
+from umui.student.evidence import AskedPremise, Evidence, Premise
 from umui.student.model import Reader
 from umui.student.omni import Omni
 from umui.student.student_directory import ADAPTER
@@ -35,14 +34,7 @@ _RENAMED = (  # earlier transformers, and the whole model instead of the thinker
 _ADAPTED = re.compile(r"^base_model\.model\.(.+)\.lora_A\.weight$")
 
 
-@dataclass(frozen=True)
-class AskedPremise(Premise):
-    """A premise with the one hypothesis that its prompt asks about."""
-
-    hypothesis: str
-
-
-class ClaimFirstEncoder(Encoder):
+class WholePromptEncoder(Encoder):
     """Encodes whole prompts, of a user's template, of which no part is shared; takes `AskedPremise` alone."""
 
     def __init__(self, model: Omni, template: Path, media_settings: config.Media, evidence: Evidence) -> None:

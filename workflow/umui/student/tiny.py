@@ -64,8 +64,10 @@ def make(
     """Train the model and write its directory, in the layout of the published checkpoints.
 
     The same inputs, settings and number of threads (`workers`) give the same bytes.
-    Raises ValueError when the training splits have no lessons.
+    Raises ValueError when the training splits have no lessons, or when the prompt puts the claim first.
     """
+    if rendering.claim_first(prompt):
+        raise ValueError(f"prompt: {prompt!r} puts the claim first; a model is made with a prompt that puts it last")
     torch.set_num_threads(workers)
     premises, taught = _read(items, lessons)
     words = dict.fromkeys(_words(prompt, premises, taught))

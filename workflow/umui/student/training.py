@@ -16,7 +16,7 @@ from umui.progress import reported
 from umui.student import omni, processes, student_directory, training_items
 from umui.student.checkpoints import Checkpoints
 from umui.student.encoding import Encoder, Suffix
-from umui.student.evidence import Evidence
+from umui.student.evidence import AskedPremise, Evidence, Premise
 from umui.student.model import DTYPES, Student, answer_text, stream
 from umui.student.packing import Batch, pack
 from umui.student.premise_reader import PremiseReader
@@ -154,21 +154,25 @@ class TrainingLoop:
 
     def _micros(self, plan: Step) -> Iterator[Micro]:
         for ranks in plan.batches:
-            units = ranks[self._place.rank]
-            premises, features = self._reader.read([self._data.premise(unit.premise) for unit in units])
-            suffixes, labels = zip(*(self._suffixes(unit) for unit in units), strict=True)
+            together = [pair for unit in ranks[self._place.rank] for pair in self._read_together(unit)]
+            premises, features = self._reader.read([premise for premise, _ in together])
+            suffixes = [[self._suffix(premise, *asked) for asked in group] for premise, group in together]
             batch = pack(premises, suffixes, self._encoder.pad_token).to(self._place.device)
-            labels_N = torch.tensor([label for group in labels for label in group], device=self._place.device)
-            yield Micro(batch, features, labels_N)
+            labels = [label for _, group in together for _, label in group]
+            yield Micro(batch, features, torch.tensor(labels, device=self._place.device))
 
-    def _suffixes(self, unit: Unit) -> tuple[list[Suffix], list[float]]:
+    def _read_together(self, unit: Unit) -> Iterator[tuple[Premise, list[tuple[str, float]]]]:
+        """Yield a premise with its hypotheses and labels; with each alone where the prompt puts the claim first."""
         premise = self._data.premise(unit.premise)
         asked = [self._data.hypothesis(unit.premise, number) for number in unit.hypotheses]
+        if self._encoder.claim_first:
+            yield from ((AskedPremise.of(premise, hypothesis), [(hypothesis, label)]) for hypothesis, label in asked)
+        else:
+            yield premise, asked
+
+    def _suffix(self, premise: Premise, hypothesis: str, label: float) -> Suffix:
         in_words = self._settings.read_out == "text"
-        return [
-            self._encoder.hypothesis(premise, hypothesis, answer_text(label) if in_words else None)
-            for hypothesis, label in asked
-        ], [label for _, label in asked]
+        return self._encoder.hypothesis(premise, hypothesis, answer_text(label) if in_words else None)
 
     def _resume(self) -> int:
         """Load the latest whole checkpoint; return the number of steps already taken."""
