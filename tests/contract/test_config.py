@@ -22,7 +22,7 @@ def raw() -> dict[str, Any]:
 
 
 def test_the_default_configuration_is_right(raw: dict[str, Any]) -> None:
-    assert set(load(raw).judges) == {"tiny-teacher", "tiny-base"}
+    assert set(load(raw).judges) == {"tiny-teacher", "tiny-base", "tiny-base-binary"}
 
 
 def test_the_schema_is_in_step_with_the_model() -> None:
@@ -68,8 +68,8 @@ def test_a_family_is_not_asked_about_what_it_cannot_see(raw: dict[str, Any]) -> 
 
 
 def test_null_removes_an_entry(raw: dict[str, Any]) -> None:
-    raw["baselines"]["tiny-base"] = None
-    assert set(load(raw).judges) == {"tiny-teacher"}
+    raw["baselines"]["tiny-base-binary"] = None
+    assert set(load(raw).judges) == {"tiny-teacher", "tiny-base"}
 
 
 @pytest.mark.parametrize("overlay", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
@@ -94,4 +94,16 @@ def test_an_entry_like_another_differs_in_its_own_keys_alone(raw: dict[str, Any]
 def test_likes_do_not_chain(raw: dict[str, Any]) -> None:
     raw["students"] |= {"one": {"like": "clue-d"}, "two": {"like": "one"}}
     with pytest.raises(ConfigError, match=r"students\.two\.like: 'one' is like another itself; name 'clue-d'"):
+        load(raw)
+
+
+def test_a_teacher_that_is_read_has_one_vote_for_labels(raw: dict[str, Any]) -> None:
+    once = {"votes": 1, "temperature": 0.0, "max_tokens": 1, "answer_pattern": None}
+    read = {"opening": "", "tokens": ["0", "1"], "values": [0, 1]}
+    raw["teachers"]["reader"] = {"like": "tiny-teacher", "title": "reader", "sampling": once, "read": read}
+    source = raw["students"]["clue-d"]["sources"]["urn"]
+    source |= {"teacher": "reader", "label": "1-vote"}
+    assert load(raw).votes["reader"] == 1
+    source |= {"label": "5-mean"}
+    with pytest.raises(ConfigError, match=r"sources\.urn\.label: 5-mean, but reader is read, once"):
         load(raw)

@@ -46,6 +46,14 @@ def test_each_table_has_all_controls_and_temperatures_need_held_out_predictions(
     assert "results/scaled_metrics/labels/tiny-base/1-vote.parquet" in scaled
 
 
+def test_a_yes_or_no_is_judged_as_one_and_not_as_a_probability(planned: str) -> None:
+    said = "results/metrics/labels/tiny-base-binary/1-vote.parquet"
+    for table in ("2", "7"):
+        assert said in inputs_of(planned, f"results/table{table}.csv")
+    for table in ("3", "3-graded", "8"):
+        assert said not in inputs_of(planned, f"results/table{table}.csv")
+
+
 def test_two_batchings_are_drawn_and_only_taught_teachers_are_in_table_1(clone: Path, tmp_path: Path) -> None:
     raw = yaml.safe_load((ROOT / "config.yaml").read_text())
     mixed, idle = copy.deepcopy(raw["students"]["clue-d"]), copy.deepcopy(raw["teachers"]["tiny-teacher"])

@@ -59,7 +59,7 @@ def test_the_default_configuration_plans(clone: Path) -> None:
     result = plan(clone)
     assert result.returncode == 0, result.stdout + result.stderr
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", result.stdout, flags=re.M))
-    assert jobs["ask"] == "2", "two judges, one shard"
+    assert jobs["ask"] == "3", "a teacher and two baselines"
     assert jobs["train_student"] == "2"
 
 

@@ -50,7 +50,7 @@ def test_a_prompt_without_a_system_part_has_no_system_message() -> None:
     assert [message["role"] for message in request("text", "Red.", "claim-v1")] == ["user"]
 
 
-def test_a_claim_may_stand_before_the_evidence_and_the_answer_may_be_opened() -> None:
+def test_a_claim_may_stand_before_the_evidence() -> None:
     claim, video, audio, rest = request("audiovisual", "Red.", "scalar-claim-first-v1")[-1]["content"]
     assert [claim["text"], video["type"], audio["type"], rest["text"]] == [
         f"Claim: {CLAIM}\n", "video_url", "input_audio", "Red.\n"
@@ -58,11 +58,7 @@ def test_a_claim_may_stand_before_the_evidence_and_the_answer_may_be_opened() ->
     assert request("text", "Red.", "claim-first-v1")[0]["content"] == [
         {"type": "text", "text": f"Claim: {CLAIM}\nRed.\n"}
     ]
-    asked, opened = request("text", "Red.", "tmto-v1")
-    assert asked["content"][0]["text"].startswith('### Question: Given the premise "Red.", how')
-    assert opened == {"role": "assistant", "content": "### Answer:"}
-    for prompt in ("scalar-claim-first-v1", "tmto-v1"):
-        check(request("text", "Red.", prompt), "text", CLAIM, "Red.", frames=0)
+    check(request("audiovisual", "Red.", "scalar-claim-first-v1"), "audiovisual", CLAIM, "Red.", frames=3)
 
 
 def test_hypotheses_of_a_premise_share_all_but_their_own_words() -> None:

@@ -239,7 +239,7 @@ def test_a_student_can_learn_from_them(imported_teacher: Any, source: Any, words
         "urn": {"modalities": ["video"], "teacher": "published", "label": "5-mean", "agreement_filter": False} | source
     }
     if words is None:
-        assert load(raw).votes == {"tiny-teacher": 5, "tiny-base": 1, "published": 5}
+        assert load(raw).votes == {"tiny-teacher": 5, "tiny-base": 1, "tiny-base-binary": 1, "published": 5}
     else:
         with pytest.raises(ConfigError, match=words):
             load(raw)

@@ -18,7 +18,7 @@ from umui.teacher.reading import expectation, reading
 
 pytest.importorskip("openai")
 ONCE = {"votes": 1, "temperature": 0.0, "max_tokens": 1, "answer_pattern": None}
-DIGITS = {"tokens": list("0123456789"), "values": [digit / 10 + 0.05 for digit in range(10)]}
+DIGITS = {"opening": "", "tokens": list("0123456789"), "values": [digit / 10 + 0.05 for digit in range(10)]}
 
 
 @pytest.fixture
@@ -49,18 +49,28 @@ def test_an_answer_is_the_mean_of_the_values_under_the_masses_of_the_tokens(serv
 
 
 def test_other_values_ask_for_nothing_and_other_tokens_ask_anew(server: ChatServer, world: Path) -> None:
-    first = ask(reader(server.url, {"tokens": ["y", "n"], "values": [1.0, 0.0]}), world)
-    turned = ask(reader(server.url, {"tokens": ["y", "n"], "values": [0.0, 1.0]}), world)
+    first = ask(reader(server.url, {"opening": "", "tokens": ["y", "n"], "values": [1.0, 0.0]}), world)
+    turned = ask(reader(server.url, {"opening": "", "tokens": ["y", "n"], "values": [0.0, 1.0]}), world)
     assert len(server.bodies) == 24
     for one, other in zip(first, turned, strict=True):
         assert one["probability"] + other["probability"] == pytest.approx(1)
-    ask(reader(server.url, {"tokens": ["y", "m"], "values": [0.0, 1.0]}), world)
+    ask(reader(server.url, {"opening": "", "tokens": ["y", "m"], "values": [0.0, 1.0]}), world)
     assert len(server.bodies) == 48
+
+
+def test_an_answer_may_be_opened(server: ChatServer, world: Path) -> None:
+    plain = ask(reader(server.url, DIGITS), world)
+    opened = ask(reader(server.url, DIGITS | {"opening": "<answer>0."}), world)
+    assert [body["messages"][-1]["role"] for body in server.bodies] == ["user"] * 24 + ["assistant"] * 24
+    last = server.bodies[-1]
+    assert last["messages"][-1]["content"] == "<answer>0."
+    assert (last["continue_final_message"], last["add_generation_prompt"]) == (True, False)
+    assert not {vote["request_digest"] for vote in plain} & {vote["request_digest"] for vote in opened}
 
 
 def test_what_is_no_token_of_the_model_is_named(server: ChatServer, world: Path) -> None:
     with pytest.raises(ValueError, match=r"read\.tokens: '10' is 2 tokens of the model"):
-        ask(reader(server.url, {"tokens": ["9", "10"], "values": [0.0, 1.0]}), world)
+        ask(reader(server.url, {"opening": "", "tokens": ["9", "10"], "values": [0.0, 1.0]}), world)
 
 
 def test_a_server_that_gives_no_probabilities_is_named(server: ChatServer, world: Path) -> None:
@@ -70,17 +80,17 @@ def test_a_server_that_gives_no_probabilities_is_named(server: ChatServer, world
 
 
 @pytest.mark.parametrize(
-    ("read", "sampling", "fault"),
+    ("tokens", "values", "votes", "fault"),
     [
-        ({"tokens": ["a", "b"], "values": [1.0]}, {}, "1 for 2 tokens"),
-        ({"tokens": ["a", "a"], "values": [1.0, 0.0]}, {}, "give each once"),
-        ({"tokens": ["a", "b"], "values": [1.0, 2.0]}, {}, "less than or equal to 1"),
-        ({"tokens": ["a", "b"], "values": [1.0, 0.0]}, {"votes": 5}, "set votes: 1, temperature: 0.0, max_tokens: 1"),
+        (["a", "b"], [1.0], 1, "1 for 2 tokens"),
+        (["a", "a"], [1.0, 0.0], 1, "give each once"),
+        (["a", "b"], [1.0, 2.0], 1, "less than or equal to 1"),
+        (["a", "b"], [1.0, 0.0], 5, "set votes: 1, temperature: 0.0, max_tokens: 1"),
     ],
 )
-def test_a_faulty_section_is_refused(read: dict[str, Any], sampling: dict[str, Any], fault: str) -> None:
+def test_a_faulty_section_is_refused(tokens: list[str], values: list[float], votes: int, fault: str) -> None:
     with pytest.raises(ValidationError, match=fault):
-        reader("http://127.0.0.1:9/v1", read, **sampling)
+        reader("http://127.0.0.1:9/v1", {"opening": "", "tokens": tokens, "values": values}, votes=votes)
 
 
 def test_far_tails_keep_their_masses() -> None:

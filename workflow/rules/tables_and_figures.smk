@@ -6,9 +6,23 @@ An entry is a model of the tables (common.smk).
 TABLES = [f"table{name}" for name in ("1", "2", "3", "3-graded", "4", "5", "7", "8")]
 
 
+def says_yes_or_no(entry):
+    """Whether a model of the tables was asked for yes or no, which is a class and no probability."""
+    judge = CONFIG.judges.get(entry.split("/")[1])
+    return (
+        judge is not None
+        and judge.read is None
+        and answer_form(judge.prompt) == "binary"
+    )
+
+
 def table_metrics(table):
     """The metrics files that a table is laid out from; the table itself leaves out other roles than its own."""
     roles = {entry: settings["role"] for entry, settings in ENTRIES.items()}
+    if table in ("table3", "table3-graded", "table8"):
+        roles = {
+            entry: role for entry, role in roles.items() if not says_yes_or_no(entry)
+        }
     teachers = tuple(
         f"labels/{source.teacher}/"
         for student in CONFIG.students.values()

@@ -126,6 +126,7 @@ class Read(Settings):
     It is the mean of `values` under the probabilities of `tokens`, which are made to sum to 1.
     """
 
+    opening: str = Field(description="what the answer begins with, before the token that is read; may be empty")
     tokens: Annotated[list[str], Field(min_length=2, max_length=128), Distinct] = Field(
         description="each one token of the model's vocabulary; 128 is the most that vLLM reads"
     )
@@ -368,11 +369,16 @@ class Config(Settings):
                 if source.teacher is not None and source.label is not None:
                     _known(source.teacher, {**self.teachers, **self.imported_teachers}, f"{where}.teacher", "teachers")
                     _known(source.label, self.labels, f"{where}.label", "labels")
+                    judge = self.teachers.get(source.teacher)
+                    if judge is not None and judge.read is not None and self.labels[source.label].votes > 1:
+                        raise ValueError(
+                            f"{where}.label: {source.label}, but {source.teacher} is read, once; take a label of 1 vote"
+                        )
         for name, label in self.labels.items():
             if label.min_parsed > label.votes:
                 raise ValueError(f"labels.{name}.min_parsed: {label.min_parsed} is more than its {label.votes} votes")
             for teacher, judge in self.teachers.items():
-                if label.votes > judge.sampling.votes:
+                if judge.read is None and label.votes > judge.sampling.votes:
                     raise ValueError(
                         f"labels.{name}.votes: {label.votes}, but teachers.{teacher}.sampling.votes is "
                         f"{judge.sampling.votes}; raise the latter (only the missing votes are then asked for)"

@@ -2,8 +2,8 @@
 
 Teacher and student share this.  The system part depends on the modality alone, the premise part on the premise, and the
 hypothesis part comes last, so that a premise's computation serves all of its hypotheses.  Pictures come before sound,
-and both before the premise's words.  A template may have two further blocks: `claim`, with the hypothesis before all
-evidence, of which nothing is then shared; and `opening`, with which the assistant's turn begins.
+and both before the premise's words.  A template may have a further block, `claim`, with the hypothesis before all
+evidence, of which nothing is then shared.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,7 @@ from umui.artifacts import digest_json
 from umui.tables import Modality
 
 TEMPLATES = Path(__file__).parent
-_OPTIONAL = ("claim", "opening")
-_BLOCKS = ("system", "premise", "hypothesis", *_OPTIONAL)
+_BLOCKS = ("system", "premise", "hypothesis", "claim")
 EVIDENCE_WORDS: dict[Modality, str] = {
     "text": "a text",
     "audio": "a sound recording",
@@ -32,20 +31,18 @@ EVIDENCE_WORDS: dict[Modality, str] = {
 class Words:
     """The words of one prompt; `premise` ends in a line break, so that its tokens do not depend on the hypothesis.
 
-    `claim` stands before the evidence, `opening` at the start of the assistant's turn; most prompts have neither.
+    `claim` stands before the evidence; most prompts have none.
     """
 
     system: str
     premise: str
     hypothesis: str
     claim: str = ""
-    opening: str = ""
 
     @property
     def digest(self) -> str:
         """The sha256 of the words."""
-        further = [self.claim, self.opening] if self.claim or self.opening else []
-        return digest_json([self.system, self.premise, self.hypothesis, *further])
+        return digest_json([self.system, self.premise, self.hypothesis, *filter(None, [self.claim])])
 
 
 def render(prompt: str, modality: Modality, premise_text: str | None, hypothesis: str) -> Words:
@@ -97,7 +94,7 @@ def _harmless(text: str) -> str:
 
 def _block(prompt: str, name: str, context: dict[str, str]) -> str:
     template = _template(prompt)
-    if name in _OPTIONAL and name not in template.blocks:
+    if name == "claim" and name not in template.blocks:
         return ""
     return "".join(template.blocks[name](template.new_context(context)))
 

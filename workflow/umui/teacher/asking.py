@@ -25,8 +25,8 @@ from umui.teacher.journal import Answer, Journal, journal_file
 from umui.teacher.messages import build, check
 from umui.teacher.parsing import parse
 from umui.teacher.planning import Question, missing_runs, plan
-from umui.teacher.server import PROGRESS_EVERY_S, Address
 from umui.teacher.reading import expectation_of
+from umui.teacher.server import PROGRESS_EVERY_S, Address
 
 MIN_REQUESTS = 20  # before the share of errors is judged
 WATCH_EVERY_S = 0.5

@@ -110,7 +110,8 @@ class Client:
         extra: dict[str, Any] = {"return_token_ids": True}  # vLLM's; it counts the tokens of each answer
         if self._sampling.answer_pattern is not None:
             extra["structured_outputs"] = {"regex": self._sampling.answer_pattern}
-        if messages[-1]["role"] == "assistant":
+        if self._read is not None and self._read.opening:
+            messages = [*messages, {"role": "assistant", "content": self._read.opening}]
             extra |= {"continue_final_message": True, "add_generation_prompt": False}
         if self._read is not None:  # top_logprobs would give the likeliest of all tokens, perhaps none of these
             extra |= {"logprob_token_ids": list(self._read_tokens), "return_tokens_as_token_ids": True}

@@ -29,8 +29,7 @@ def build(modality: Modality, words: Words, evidence: Evidence) -> list[Message]
     if all(part["type"] == "text" for part in parts):
         parts = [_text("".join(part["text"] for part in parts))]  # servers may put something between two
     system = [{"role": "system", "content": words.system}] if words.system else []
-    opening = [{"role": "assistant", "content": words.opening}] if words.opening else []
-    return [*system, {"role": "user", "content": parts}, *opening]
+    return [*system, {"role": "user", "content": parts}]
 
 
 def check(messages: list[Message], modality: Modality, hypothesis: str, premise_text: str | None, frames: int) -> None:
@@ -38,7 +37,7 @@ def check(messages: list[Message], modality: Modality, hypothesis: str, premise_
 
     Raises ValueError naming what is not there.
     """
-    (asked,) = (message["content"] for message in messages if message["role"] == "user")
+    asked = messages[-1]["content"]
     parts = {part["type"]: part for part in asked}
     shown = _squeezed("".join(part["text"] for part in asked if part["type"] == "text"))
     pictures = parts["video_url"]["video_url"]["url"].count(",") if "video_url" in parts else 0

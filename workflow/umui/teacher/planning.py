@@ -140,7 +140,7 @@ def _question(
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
         "answer_pattern": sampling.answer_pattern,
-        **({"read": settings.read.tokens} if settings.read else {}),
+        **({"read": [settings.read.opening, *settings.read.tokens]} if settings.read else {}),
     }
     return Question(
         item_id=row["item_id"],
