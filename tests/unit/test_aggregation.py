@@ -119,3 +119,19 @@ def test_a_gap_in_the_votes_is_not_filled_by_a_later_one(tmp_path: Path) -> None
 
 def test_no_votes_give_a_table_without_rows(tmp_path: Path) -> None:
     assert labels_of(tmp_path, Label(aggregation="max", votes=5, min_parsed=5)) == {}
+
+
+def test_an_item_that_was_asked_less_is_labelled_by_what_it_has(tmp_path: Path) -> None:
+    unasked = {"parse_status": "not_asked"}
+    votes = [vote("a", number, value) for number, value in enumerate((0.2, 0.4, None, 0.6))]
+    votes += [vote("b", 0, 0.9), vote("b", 1, 0.7), vote("b", 2, None, **unasked), vote("b", 3, None, **unasked)]
+    votes += [vote("c", 0, 0.9), vote("c", 1, None), vote("c", 2, None, **unasked), vote("c", 3, None, **unasked)]
+    table, labels = write_votes(tmp_path / "votes.parquet", *votes), tmp_path / "labels.parquet"
+    aggregate_votes(Label(aggregation="mean", votes=4, min_parsed=3), [table], labels)
+    rows = {row["item_id"]: row for row in read_rows(labels, LABELS)}
+    assert {name: (row["n_votes"], row["n_parsed"]) for name, row in rows.items()} == {
+        "a": (4, 3), "b": (2, 2), "c": (2, 1),
+    }  # fmt: skip
+    assert rows["a"]["probability"] == pytest.approx(0.4)
+    assert rows["b"]["probability"] == pytest.approx(0.8)
+    assert rows["c"]["probability"] is None  # it lacks a vote that was asked for

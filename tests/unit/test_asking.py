@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from chat_server import ChatServer, chat_server, said
@@ -23,6 +24,7 @@ from umui.teacher import engine
 from umui.teacher.asking import ask_shards
 from umui.teacher.planning import item_seeds
 from umui.teacher.server import Address
+from umui.teacher.stopping import confidence_interval
 
 pytest.importorskip("openai")
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
@@ -166,6 +168,38 @@ def test_a_second_run_asks_for_nothing_and_more_votes_only_for_those_missing(ser
     assert [vote for vote in ten if vote["vote"] < 5] == five
     assert server.seeds == sorted(vote["seed"] for vote in ten if vote["vote"] >= 5)
     assert {body["n"] for body in server.bodies} == {5}
+
+
+ADAPTIVE = {"width": 0.75, "confidence": 0.5, "first": 2, "step": 3}
+
+
+def test_adaptive_votes_stop_where_the_rule_says_and_need_no_other_votes(server: ChatServer, world: Path) -> None:
+    votes = ask(judge(server.url, votes=9, adaptive=ADAPTIVE), world)
+    asked_for = set()
+    for item_id in sorted({vote["item_id"] for vote in votes}):
+        of_item = [vote for vote in votes if vote["item_id"] == item_id]
+        said = [vote["probability"] for vote in of_item if vote["parse_status"] == "ok"]
+        widths = {n: np.ptp(confidence_interval(said[:n], 0.5)) for n in (2, 5, 8) if n <= len(said)}
+        assert [n for n, width in widths.items() if width <= 0.75] == ([len(said)] if len(said) < 9 else [])
+        assert [vote["parse_status"] for vote in of_item[len(said) :]] == ["not_asked"] * (9 - len(said))
+        asked_for.add(len(said))
+    assert {2, 5} <= asked_for
+    n_asked = sum(vote["parse_status"] == "ok" for vote in votes)
+    assert len(server.seeds) == n_asked == len(read_rows(world / "out/timings.parquet", TIMINGS))
+
+
+def test_adaptive_votes_are_a_function_of_the_answers_alone(server: ChatServer, world: Path) -> None:
+    settings = judge(server.url, votes=9, adaptive=ADAPTIVE)
+    ask(settings, world)
+    digest = digest_file(world / "out/votes.parquet")
+    server.bodies.clear()
+    ask(settings, world)
+    assert server.bodies == []
+    five = ask(judge(server.url), world, "other")
+    server.bodies.clear()
+    ask(settings, world, "other")  # finds votes in the journal that the rule does not call for
+    assert digest_file(world / "other/votes.parquet") == digest
+    assert not set(server.seeds) & {vote["seed"] for vote in five}
 
 
 @pytest.mark.parametrize("change", [{"temperature": 0.5}, {"top_p": 0.9}, {"max_tokens": 99}, {"answer_pattern": "a"}])

@@ -78,6 +78,15 @@ class Model(Settings):
         return self
 
 
+class Adaptive(Settings):
+    """Votes until the mean of an item is known well enough (teacher/stopping.py); docs/adaptive-votes.md."""
+
+    width: Share = Field(description="of the confidence sequence of an item's mean, at which asking stops")
+    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(description="of that sequence, over all numbers of votes")
+    first: Count = Field(description="votes that every item gets")
+    step: Count = Field(description="further votes of an item that is asked again")
+
+
 class Sampling(Settings):
     """How an answer is drawn; `votes` are drawn with seeds that never meet those of another item."""
 
@@ -87,6 +96,17 @@ class Sampling(Settings):
     max_tokens: Count
     seed: int
     answer_pattern: str | None = Field(description="regular expression that the answer is forced to match, or null")
+    adaptive: Adaptive | None = Field(description="when to stop before `votes`; null: never")
+
+    @model_validator(mode="after")
+    def _adaptive(self) -> Self:
+        if self.adaptive is None:
+            return self
+        if self.temperature == 0:
+            raise ValueError("adaptive: all votes of temperature 0 are alike; raise the temperature, or set null")
+        if self.adaptive.first > self.votes:
+            raise ValueError(f"adaptive.first: {self.adaptive.first} is more than the {self.votes} votes")
+        return self
 
 
 class Server(Settings):

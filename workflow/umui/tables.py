@@ -13,7 +13,9 @@ Modality = Literal["text", "audio", "video", "audiovisual"]
 MODALITIES: tuple[Modality, ...] = ("text", "audio", "video", "audiovisual")
 Split = Literal["train", "validation", "test"]
 MediaStatus = Literal["ok", "no_audio", "no_video", "corrupt", "too_long", "unsupported", "missing"]
-ParseStatus = Literal["ok", "percent", "out_of_range", "missing", "truncated", "refused", "error", "no_evidence"]
+ParseStatus = Literal[
+    "ok", "percent", "out_of_range", "missing", "truncated", "refused", "error", "no_evidence", "not_asked"
+]
 PredictionStatus = Literal["ok", "no_evidence", "no_label", "unparsed"]
 
 
@@ -115,7 +117,11 @@ VOTES = _table(
     ("text", _STRING, "the answer as it came, without the reasoning"),
     ("reasoning", _STRING, "or null; thinking output, apart from the answer"),
     ("probability", _FLOAT, "or null; what the answer says, if it says a probability"),
-    ("parse_status", _STRING, "ok, percent, out_of_range, missing, truncated, refused, error or no_evidence"),
+    (
+        "parse_status",
+        _STRING,
+        "ok, percent, out_of_range, missing, truncated, refused, error, no_evidence or not_asked",
+    ),
     ("finish_reason", _STRING, "or null; the server's: stop, length, ..."),
     ("prompt_digest", _STRING, "or null (imported); of the template, its version and the rendered words"),
     ("evidence_digest", _STRING, "or null (text alone, or imported); of the evidence that was sent"),
@@ -137,7 +143,7 @@ LABELS = _table(
     ("item_id", _STRING, "as in items"),
     ("teacher", _STRING, "as in votes"),
     ("aggregation", _STRING, "mean, max or first"),
-    ("n_votes", _INT, "the votes that count: the first n of those stored"),
+    ("n_votes", _INT, "the votes that count: of the first so many, those that were asked for"),
     ("n_parsed", _INT, "of these, the votes that say a probability"),
     ("probability", _FLOAT, "or null where too few votes were parsed"),
     ("vote_std", _FLOAT, "or null with fewer than two parsed votes; sample standard deviation"),

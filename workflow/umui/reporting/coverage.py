@@ -12,8 +12,8 @@ from umui.tables import ITEMS, LABELS, LEFT_OUT, MEDIA, MODALITIES, PREDICTIONS,
 
 WHERE = ["dataset", "split", "modality"]
 COLUMNS = ["stage", "source", *WHERE, "status", "count"]
-FINE = {"known", "premises", "ok", "percent", "labelled"}
-"""What needs no mention; a percentage is a probability, said otherwise."""
+FINE = {"known", "premises", "ok", "percent", "not_asked", "labelled"}
+"""What needs no mention: a percentage is a probability, said otherwise; not asked was what others made needless."""
 
 MARKDOWN = """\
 # Coverage

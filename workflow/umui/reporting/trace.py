@@ -52,7 +52,7 @@ def _media_lines(media_id: str, results: Path) -> Iterator[str]:
 def _vote_lines(item_id: str, results: Path) -> Iterator[str]:
     # Where another number of jobs shared the shards before, their files still lie there; the newest ones count.
     found = sorted(_rows(results / "votes", VOTES, "item_id", item_id), key=lambda entry: entry[0].stat().st_mtime_ns)
-    newest = {(row["teacher"], row["vote"]): (file, row) for file, row in found}
+    newest = {(row["teacher"], row["vote"]): (file, row) for file, row in found if row["parse_status"] != "not_asked"}
     for (teacher, vote), (file, row) in sorted(newest.items()):
         if vote == 0:
             shown = f", evidence {row['evidence_digest'][:12]}…" if row["evidence_digest"] else ""

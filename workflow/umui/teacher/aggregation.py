@@ -22,23 +22,29 @@ FloatArray = npt.NDArray[np.float64]
 def aggregate_votes(settings: Label, votes: list[Path], labels: Path) -> None:
     """Write one label a voted item, of its first `settings.votes` votes.
 
+    An item whose asking stopped before, since its votes agreed (status not_asked), is labelled by those that it has,
+    and needs no more parsed ones than that.
     Raises ValueError naming the files' directory and the item that has fewer stored votes than that.
     """
-    stored = read_table(votes, VOTES, ["item_id", "teacher", "vote", "probability"]).to_pandas()
+    columns = ["item_id", "teacher", "vote", "probability", "parse_status"]
+    stored = read_table(votes, VOTES, columns).to_pandas()
     items = stored.drop_duplicates("item_id").sort_values("item_id")
+    asked = stored["parse_status"].ne("not_asked") & stored["vote"].lt(settings.votes)
+    n_asked = asked.groupby(stored["item_id"]).sum().to_numpy()  # in the order of the items' ids
     votes_NV = first_votes(stored, settings.votes, votes[0].parent)
     n_parsed = np.isfinite(votes_NV).sum(axis=1)
-    probability = np.where(n_parsed >= settings.min_parsed, aggregate(votes_NV, settings.aggregation), np.nan)
-    columns = {
+    needed = np.minimum(settings.min_parsed, n_asked)
+    probability = np.where(n_parsed >= needed, aggregate(votes_NV, settings.aggregation), np.nan)
+    labelled = {
         "item_id": items["item_id"],
         "teacher": items["teacher"],
         "aggregation": settings.aggregation,
-        "n_votes": settings.votes,
+        "n_votes": n_asked,
         "n_parsed": n_parsed,
         "probability": probability,
         "vote_std": pd.DataFrame(votes_NV).std(axis="columns", ddof=1).to_numpy(),
     }
-    rows = pa.Table.from_pandas(pd.DataFrame(columns), schema=LABELS.schema, preserve_index=False)
+    rows = pa.Table.from_pandas(pd.DataFrame(labelled), schema=LABELS.schema, preserve_index=False)
     write_table(labels, LABELS, rows)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -23,10 +23,11 @@ from umui.teacher.engine import Engine
 from umui.teacher.evidence import EvidenceShelf
 from umui.teacher.journal import Answer, Journal, journal_file
 from umui.teacher.messages import build, check
-from umui.teacher.parsing import parse
+from umui.teacher.parsing import Parsed, parse
 from umui.teacher.planning import Question, missing_runs, plan
 from umui.teacher.reading import expectation_of
 from umui.teacher.server import PROGRESS_EVERY_S, Address
+from umui.teacher.stopping import enough, first_votes
 
 MIN_REQUESTS = 20  # before the share of errors is judged
 WATCH_EVERY_S = 0.5
@@ -50,15 +51,37 @@ class Work:
     n_requests: int = 0
     n_failed: int = 0
     failed: dict[str, Answer] = field(default_factory=dict)
+    called_for: dict[str, int] = field(default_factory=dict)  # by item: so many of its first votes, until now
 
-    def requests(self) -> Iterator[tuple[Question, range]]:
-        """Yield what is still to be asked; each request brings the given votes of its question."""
-        have = self.journal.answers.keys() | self.failed.keys()
-        singly = self.settings.sampling.temperature == 0  # a greedy request has one answer
-        for question in self.questions:
-            if question.answerable:
-                for votes in missing_runs(question, have, singly=singly):
-                    yield question, votes
+    @property
+    def answers(self) -> ChainMap[str, Answer]:
+        """What has come, by request digest."""
+        return ChainMap(self.journal.answers, self.failed)
+
+    def open_questions(self) -> Iterator[Question]:
+        """Yield the questions that still lack votes."""
+        return (question for question in self.questions if self.next_request(question) is not None)
+
+    def next_request(self, question: Question) -> range | None:
+        """Return the votes that the question's next request brings, or None when it has enough.
+
+        With adaptive votes more are called for as long as the first ones, in the order of their numbers, do not say
+        enough; so the votes that count follow from the answers alone, however often the asking was stopped.
+        """
+        if not question.answerable:
+            return None
+        sampling, answers = self.settings.sampling, self.answers
+        singly = sampling.temperature == 0  # a greedy request has one answer
+        while True:
+            due = self.called_for.setdefault(question.item_id, first_votes(sampling))
+            lacking = next(missing_runs(question, due, answers, singly=singly), None)
+            if lacking is not None or due == sampling.votes:
+                return lacking
+            assert sampling.adaptive is not None
+            said = (_said(answers[digest], self.settings).probability for digest in question.digests[:due])
+            if enough([probability for probability in said if probability is not None], sampling.adaptive):
+                return None
+            self.called_for[question.item_id] = min(due + sampling.adaptive.step, sampling.votes)
 
     def record(self, answers: list[Answer]) -> None:
         """Keep what a request brought.
@@ -87,8 +110,9 @@ class Work:
     def progress(self) -> str:
         """Return one line on how far the work is."""
         rate = self.n_votes / self.asking_s if self.asking_s else 0.0
-        left = f"about {(self.n_missing - self.n_votes) / rate / 60:.1f} min left" if rate else "waiting"
-        return f"votes: {self.n_votes}/{self.n_missing}, {rate:.1f}/s, {left}, {self.n_failed} failed requests"
+        most = "at most " if self.settings.sampling.adaptive else ""
+        left = f"{most or 'about '}{(self.n_missing - self.n_votes) / rate / 60:.1f} min left" if rate else "waiting"
+        return f"votes: {self.n_votes}/{most}{self.n_missing}, {rate:.1f}/s, {left}, {self.n_failed} failed requests"
 
 
 def ask_shards(
@@ -143,21 +167,19 @@ def _ask_shard(
         work = Work(questions, shelf, book, settings, len(wanted) - len(book.answers))
         _say(
             f"{judge}: {len(questions)} items, {sum(not question.answerable for question in questions)} without "
-            f"evidence; {len(book.answers)} votes found in {book.path}, {work.n_missing} are asked now"
+            f"evidence; {len(book.answers)} votes found in {book.path}, "
+            f"{work.n_missing} are asked now{' at most' * (settings.sampling.adaptive is not None)}"
         )
-        if work.n_missing:
+        if next(work.open_questions(), None) is not None:
             with _stopping():
                 _ask(work, engine)
             _say(work.progress())
         if work.failed:
             work.judge_errors(str(next(reversed(work.failed.values())).error))
-        answers = {**work.failed, **book.answers}
-    rows = [
-        _row(question, vote, judge, settings, answers)
-        for question in questions
-        for vote in range(settings.sampling.votes)
-    ]
-    times = [_timing(answer) for answer in answers.values()]
+    rows = [_row(question, vote, judge, work) for question in questions for vote in range(settings.sampling.votes)]
+    counts = ((question, work.called_for.get(question.item_id, 0)) for question in questions)
+    called_for = (digest for question, count in counts for digest in question.digests[:count])
+    times = [_timing(work.answers[digest]) for digest in called_for]
     return pa.Table.from_pylist(rows, VOTES.schema), pa.Table.from_pylist(times, TIMINGS.schema)
 
 
@@ -170,11 +192,11 @@ def _ask(work: Work, engine: Engine) -> None:
 
 async def _ask_all(work: Work, address: Address) -> None:
     """Ask with a pool of workers that draw from one iterator, so that only requests under way are in memory."""
-    requests = work.requests()
+    questions = work.open_questions()
     async with Client(address, work.settings) as client:
         await client.check_model()
         workers = [
-            asyncio.ensure_future(_worker(work, requests, client, address))
+            asyncio.ensure_future(_worker(work, questions, client, address))
             for _ in range(work.settings.client.concurrency)
         ]
         try:
@@ -202,19 +224,20 @@ async def _watch(work: Work, address: Address, under_way: set[asyncio.Future[Non
             _say(work.progress())
 
 
-async def _worker(work: Work, requests: Iterator[tuple[Question, range]], client: Client, address: Address) -> None:
-    for question, votes in requests:
+async def _worker(work: Work, questions: Iterator[Question], client: Client, address: Address) -> None:
+    for question in questions:
         evidence = work.shelf.take(question.media_id, question.modality)
         messages = build(question.modality, question.words, evidence)
         try:
             check(messages, question.modality, question.hypothesis, question.premise_text, len(evidence.frames))
         except ValueError as error:
             raise ValueError(f"item {question.item_id}: {error}") from None
-        asked_at_s, began = time.time(), time.monotonic()
-        reply = await client.ask(messages, len(votes), question.seed + votes[0])
-        if reply.error is not None and not address.alive():
-            raise ServerLost
-        work.record(_answers(question, votes, reply, asked_at_s, time.monotonic() - began))
+        while (votes := work.next_request(question)) is not None:
+            asked_at_s, began = time.time(), time.monotonic()
+            reply = await client.ask(messages, len(votes), question.seed + votes[0])
+            if reply.error is not None and not address.alive():
+                raise ServerLost
+            work.record(_answers(question, votes, reply, asked_at_s, time.monotonic() - began))
 
 
 def _answers(question: Question, votes: range, reply: Reply, asked_at_s: float, latency_s: float) -> list[Answer]:
@@ -234,11 +257,8 @@ def _answers(question: Question, votes: range, reply: Reply, asked_at_s: float, 
     ]
 
 
-def _row(
-    question: Question, vote: int, judge: str, settings: config.Judge, answers: dict[str, Answer]
-) -> dict[str, Any]:
+def _row(question: Question, vote: int, judge: str, work: Work) -> dict[str, Any]:
     """Return a row of the votes table; what an answer says is parsed here, so that a better parser needs no asking."""
-    answer = answers.get(question.digests[vote])
     row: dict[str, Any] = {
         "item_id": question.item_id,
         "teacher": judge,
@@ -251,19 +271,15 @@ def _row(
         "evidence_digest": question.evidence_digest,
         "request_digest": question.digests[vote],
     }
-    if answer is None:
-        assert not question.answerable
+    if not question.answerable:
         return row
-    if answer.error is not None:
-        return {**row, "text": answer.error, "parse_status": "error"}
-    said = (
-        expectation_of(answer.text, settings.read)
-        if settings.read
-        else parse(answer.text, answer_form(settings.prompt), answer.finish_reason)
-    )
+    if vote >= work.called_for[question.item_id]:
+        return {**row, "parse_status": "not_asked"}
+    answer = work.answers[question.digests[vote]]
+    said = _said(answer, work.settings)
     return {
         **row,
-        "text": answer.text,
+        "text": answer.text if answer.error is None else answer.error,
         "reasoning": answer.reasoning,
         "probability": said.probability,
         "parse_status": said.status,
@@ -271,6 +287,14 @@ def _row(
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
     }
+
+
+def _said(answer: Answer, settings: config.Judge) -> Parsed:
+    if answer.error is not None:
+        return Parsed(None, "error")
+    if settings.read is not None:
+        return expectation_of(answer.text, settings.read)
+    return parse(answer.text, answer_form(settings.prompt), answer.finish_reason)
 
 
 def _timing(answer: Answer) -> dict[str, Any]:

@@ -157,9 +157,9 @@ def _question(
     )
 
 
-def missing_runs(question: Question, have: Container[str], *, singly: bool) -> Iterator[range]:
-    """Yield the runs of neighbouring votes whose digests are not among `have`; one by one when `singly`."""
-    missing = [vote for vote, digest in enumerate(question.digests) if digest not in have]
+def missing_runs(question: Question, due: int, have: Container[str], *, singly: bool) -> Iterator[range]:
+    """Yield the runs of neighbours of the first `due` votes whose digests `have` lacks; one by one when `singly`."""
+    missing = [vote for vote, digest in enumerate(question.digests[:due]) if digest not in have]
     for _, run in groupby(enumerate(missing), key=lambda pair: pair[0] if singly else pair[1] - pair[0]):
         votes = [vote for _, vote in run]
         yield range(votes[0], votes[-1] + 1)
