@@ -28,6 +28,8 @@ except ConfigError as error:
 os.environ.update(
     PYTHONPATH=str(ROOT / "workflow"),
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    UMUI_STORE=CONFIG.store or "",
+    UMUI_STORE_ACCESS=CONFIG.store_access,
     UMUI_SNAKEMAKE_PID=str(os.getpid()),  # jobs end with it, even when it is killed
 )
 WITH_CONDA = "conda" in {
@@ -106,6 +108,12 @@ def shards_of(pattern, **names):
 def model_directory(name):
     """The directory of a model that a rule makes, as an input; nothing for a model that is there already."""
     return f"results/models/{name}" if CONFIG.models[name].tiny else []
+
+
+def model_input(name):
+    """The same, or the directory that the configuration names: its content counts where results are shared."""
+    path = CONFIG.models[name].path
+    return ancient(path) if path and Path(path).is_dir() else model_directory(name)
 
 
 def model_arguments(name):

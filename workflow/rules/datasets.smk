@@ -57,7 +57,7 @@ rule import_items:
         ),
     shell:
         """
-        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+        {JOB[core]} --private --code {params.code} --inputs {input} --outputs {output} -- \
             python -m umui.cli import-items --settings {params.settings:q} --dataset {params.dataset} \
             --items {output.item_tables} --left-out {output.left_out} --workers {threads} \
             2> >(tee {log} | sed -u "s/^/import_items {params.dataset}: /" >&2)

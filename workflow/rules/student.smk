@@ -12,7 +12,7 @@ rule train_student:
         unpack(lambda wildcards: training_labels(wildcards.student)),
         item_tables=ITEMS,
         evidence=shards_of("results/evidence/{shard}.parquet"),
-        base=lambda wildcards: model_directory(CONFIG.students[wildcards.student].base),
+        base=lambda wildcards: model_input(CONFIG.students[wildcards.student].base),
         environment=environment_of("student"),
     output:
         student=directory("results/students/{student}"),
@@ -50,7 +50,7 @@ rule predict:
     input:
         item_tables=ITEMS,
         evidence="results/evidence/{shard}.parquet",
-        base=lambda wildcards: model_directory(CONFIG.students[wildcards.student].base),
+        base=lambda wildcards: model_input(CONFIG.students[wildcards.student].base),
         student="results/students/{student}",
         environment=environment_of("student"),
     output:

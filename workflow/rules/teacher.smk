@@ -16,7 +16,7 @@ rule ask:
         evidence=lambda wildcards: expand(
             "results/evidence/{shard}.parquet", shard=shards_of_job(**wildcards)
         ),
-        model=lambda wildcards: model_directory(CONFIG.judges[wildcards.judge].model),
+        model=lambda wildcards: model_input(CONFIG.judges[wildcards.judge].model),
         environment=environment_of("teacher"),
     output:
         votes="results/votes/{judge}/{piece}.parquet",

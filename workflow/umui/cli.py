@@ -7,7 +7,7 @@ import argparse
 import importlib
 import sys
 
-from umui.commands import datasets, evaluation, media, reporting, student, teacher, use
+from umui.commands import datasets, evaluation, media, reporting, sharing, student, teacher, use
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of all subcommands, in the order of the data's way through the system."""
     made = argparse.ArgumentParser(prog="umui", description="The stages of the workflow, one subcommand each.")
     stages = made.add_subparsers(required=True, metavar="STAGE")
-    for family in (datasets, media, teacher, student, evaluation, reporting, use):
+    for family in (datasets, media, teacher, student, evaluation, reporting, use, sharing):
         family.add(stages)
     return made
 

@@ -6,10 +6,11 @@ config_datasets.py has the data sets, config_loading.py the reading and the erro
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from umui.config_base import Count, Distinct, Named, Positive, Share, Title
 from umui.config_base import Settings as Settings
@@ -339,8 +340,14 @@ class Environments(Settings):
     teacher: str
 
 
+def _checked_place(value: str) -> str:
+    if "://" in value and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/[^?#@]*)?", value):
+        raise ValueError("give a directory, or s3://BUCKET/PREFIX; credentials come from the environment alone")
+    return value
+
+
 class Config(Settings):
-    """All of it."""
+    """All of it; what is no part of a run's record is excluded from its JSON."""
 
     shards: Annotated[int, Field(ge=1, le=4096)] = Field(description="pieces of the work on media, votes, predictions")
     environments: Environments
@@ -355,6 +362,12 @@ class Config(Settings):
     students: Named[Student]
     evaluation: Evaluation
     costs: Costs
+    store: Annotated[str, AfterValidator(_checked_place)] | None = Field(
+        default=None, exclude=True, description="where clones share results: a directory, or s3://BUCKET/PREFIX"
+    )
+    store_access: Literal["read", "write"] = Field(
+        default="write", exclude=True, description="read: results are taken, and none are stored"
+    )
 
     @model_validator(mode="after")
     def _references(self) -> Self:

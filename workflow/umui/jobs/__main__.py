@@ -37,6 +37,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--outputs", type=Path, nargs="+", required=True, help="files and directories that it writes")
     made.add_argument("--code", required=True, help="digest of the stage's code")
     made.add_argument("--environment", required=True, help="name and digest of the environment that the stage runs in")
+    made.add_argument(
+        "--private", action="store_true", help="the result is never shared: it rests on files that are no inputs"
+    )
     return made
 
 

@@ -5,14 +5,18 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from umui.jobs.lease import leased
+from umui.jobs.store import Store, key_material, key_of_material, opened, tell
+from umui.private_result import PRIVATE_VARIABLE
 
 SUPERVISOR = Path(__file__).parents[1] / "supervisor.py"
+STORE_VARIABLE, ACCESS_VARIABLE = "UMUI_STORE", "UMUI_STORE_ACCESS"  # set by the rules
 SNAKEMAKE_VARIABLE = "UMUI_SNAKEMAKE_PID"
 LEASE_LOST = 75  # exit code: another job has taken the outputs over
 JOB_WORDS = 100  # characters of a command that tell which job it is
@@ -24,7 +28,8 @@ class Job:
     """A command, what it reads and writes, and what else its result depends on.
 
     `code` is the digest of the stage's code, `environment` that of the packages that run it.  Paths are relative to the
-    working directory, so that the same job is the same in another clone.
+    working directory, so that the same job is the same in another clone.  A `private` job reads what its inputs do not
+    name, so that its result is never shared.
     """
 
     command: Sequence[str]
@@ -32,12 +37,39 @@ class Job:
     outputs: Sequence[Path]
     code: str
     environment: str
+    private: bool = False
 
 
 def run(job: Job) -> int:
     """Run a job, alone on its outputs; return its exit code."""
     with leased(job.outputs, " ".join(job.command)[:JOB_WORDS], lost=lambda: os._exit(LEASE_LOST)):
+        store = os.environ.get(STORE_VARIABLE)
+        if job.private or not store:
+            return supervised(job.command, {})
+        return _shared(job, opened(store, os.environ[ACCESS_VARIABLE]))
+
+
+def _shared(job: Job, store: Store) -> int:
+    """Take the result from the store, or run the command and store its result; a store at fault fails no job."""
+    try:
+        material = key_material(job.command, job.code, job.environment, job.inputs)
+        if store.fetch(key_of_material(material), job.outputs):
+            return 0
+    except OSError as error:
+        tell(f"nothing is taken from it: {error}")
         return supervised(job.command, {})
+    with tempfile.TemporaryDirectory(prefix="umui-job-") as directory:
+        private = Path(directory) / "private"
+        code = supervised(job.command, {PRIVATE_VARIABLE: str(private)})
+        if private.exists():
+            tell(f"not stored: {private.read_text(encoding='utf-8').strip()}")
+            return code
+    if code == 0 and store.writable:
+        try:
+            store.publish(key_of_material(material), material, job.outputs)
+        except OSError as error:
+            tell(f"not stored: {error}")
+    return code
 
 
 def supervised(command: Sequence[str], variables: Mapping[str, str]) -> int:

@@ -26,6 +26,7 @@ import soundfile
 from umui import config, ffmpeg_process
 from umui.artifacts import digest_bytes, digest_file, digest_json, read_rows, shard_of, write_groups, write_table
 from umui.media.probing import Probe, probe
+from umui.private_result import keep_private
 from umui.progress import reported
 from umui.tables import EVIDENCE, ITEMS, MEDIA, Modality
 
@@ -98,12 +99,15 @@ def extract(settings: config.Media, program: str, source: Source) -> Extract:
     path = Path(source.media_path)
     found = probe(path, settings)
     if found.status == "missing":
+        if not source.media_id.startswith("missing-"):
+            keep_private(f"{path} was there when its items were listed")
         return Extract(found)
     if source.media_id.startswith("missing-"):
         return Extract(Probe("missing", f"{path} was not there when its items were listed; list them again"))
     if found.status != "ok":
         return Extract(found)
     if digest_file(path) != source.media_id:
+        keep_private(f"{path} has changed since its items were listed")
         return Extract(replace(found, status="corrupt", reason=f"{path} has changed since its items were listed"))
     with tempfile.TemporaryDirectory(prefix="umui-media-") as directory:
         frames, sound = Path(directory, "frames.mkv"), Path(directory, "sound.flac")
@@ -173,6 +177,7 @@ def _graph(path: Path, found: Probe, frames: Path, sound: Path, settings: config
 
 def _judged(found: Probe, outcome: ffmpeg_process.Outcome, written_bytes: int, settings: config.Media) -> Probe:
     if outcome.exit_code is None:
+        keep_private(f"an extraction was not done in {settings.timeout_s:g} s")
         return replace(found, status="unsupported", reason=f"not done in {settings.timeout_s:g} s, the limit")
     if written_bytes >= settings.max_output_bytes:
         reason = f"{written_bytes} bytes of frames and sound or more, the limit is {settings.max_output_bytes}"

@@ -1,0 +1,100 @@
+"""What a store says of a result: which job made it, and the digest of every file."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+FORMAT = 1
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a result: its path relative to the working directory, its sha256 and its size in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A stored result.
+
+    `depends_on` is all that the key was made of; `directories` are the outputs that are directories; `producer` names
+    the stage, the program's version and the machine's kind; `created` is a time in UTC.
+    """
+
+    key: str
+    depends_on: Mapping[str, Any]
+    files: tuple[StoredFile, ...]
+    directories: tuple[str, ...]
+    producer: Mapping[str, str]
+    created: str
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of all files together."""
+        return sum(file.size for file in self.files)
+
+    def to_bytes(self) -> bytes:
+        """Return the manifest as JSON that carries its own digest."""
+        body = {"format": FORMAT, **asdict(self)}
+        return (json.dumps({**body, "digest": digest_of_json(body)}, indent=1) + "\n").encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Manifest":
+        """Read a manifest.
+
+        Raises ValueError when it is not whole, was changed, or names files outside the working directory.
+        """
+        try:
+            body = json.loads(data)
+            digest = body.pop("digest")
+        except (ValueError, KeyError, AttributeError) as error:
+            raise ValueError("it is not a whole manifest") from error
+        if digest_of_json(body) != digest:
+            raise ValueError("its digest is not that of its text")
+        if body.pop("format") != FORMAT:
+            raise ValueError(f"it has another format than {FORMAT}, this program's")
+        made = cls(**body | {"files": tuple(StoredFile(**file) for file in body["files"]),
+                             "directories": tuple(body["directories"])})  # fmt: skip
+        if digest_of_json(made.depends_on) != made.key:
+            raise ValueError("its key is not that of what it depends on")
+        if not all(SHA256.fullmatch(file.sha256) for file in made.files):
+            raise ValueError("it names a file by what is no sha256")
+        return made
+
+    def check_belongs(self, outputs: list[str]) -> None:
+        """Raise ValueError when a path is not one of a job's outputs, nor in one that is a directory."""
+        if unknown := set(self.directories) - set(outputs):
+            raise ValueError(f"it names {sorted(unknown)}, which the job does not write")
+        for file in self.files:
+            path = PurePosixPath(file.path)
+            within = any(str(parent) in self.directories for parent in path.parents)
+            if ".." in path.parts or not (within or file.path in outputs):
+                raise ValueError(f"it names {file.path}, which the job does not write")
+
+
+def digest_of_json(value: Any) -> str:
+    """Return the sha256 of a JSON value, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def manifest_name(key: str) -> str:
+    """Return where in a store the manifest of a key is."""
+    return f"keys/{key}.json"
+
+
+def object_name(sha256: str) -> str:
+    """Return where in a store the bytes of a digest are."""
+    return f"objects/{sha256[:2]}/{sha256}"
+
+
+def key_of(name: str) -> str:
+    """Return the key of a manifest's name."""
+    return Path(name).stem
