@@ -111,3 +111,20 @@ def test_a_new_teachers_impact_is_planned_with_the_student_that_differs_in_it_al
     labels = "results/labels/{}/5-mean.parquet"
     given = inputs_of(result.stdout, "results/impact/tiny-teacher-other.moves.csv")
     assert {labels.format("tiny-teacher"), labels.format("other")} <= set(given)
+
+
+def test_the_papers_run_is_planned_with_all_that_it_compares(clone: Path) -> None:
+    names = ["unli/train.csv", "unli/dev.csv", "unli/test.csv", "wikivideo/annotation.json"]
+    names += [f"cle/clotho_entailment_{split}.csv" for split in ("development", "validation", "evaluation")]
+    for name in [*names, "wikivideo/final_data_2015-2025.json"]:
+        (clone / "data" / name).parent.mkdir(exist_ok=True)
+        (clone / "data" / name).touch()
+    result = plan(clone, "--configfile", "configs/paper.yaml")
+    assert result.returncode == 0, result.stdout + result.stderr
+    graded, binary = (inputs_of(result.stdout, f"results/table{number}.csv") for number in (3, 2))
+    for model in ("audio-flamingo", "qwen2-audio", "qwen2.5-vl", "qwen3-vl", "qwen2.5-omni"):
+        assert f"results/metrics/labels/{model}/1-vote.parquet" in graded
+        assert f"results/metrics/labels/{model}-binary/1-vote.parquet" in binary
+    for model in ("qwen3", "tmto", "tmto-unscaled"):
+        assert f"results/metrics/labels/{model}/1-vote.parquet" in graded
+    assert not [file for file in graded if "-binary/" in file]
