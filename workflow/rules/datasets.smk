@@ -1,9 +1,11 @@
 """Turn data sets into items: premise-hypothesis pairs with their labels.
 
 Reads:     the configuration's datasets, and the files that they name
+           data/downloads.yaml (the rule download, which nothing but its own name asks for)
 Writes:    results/items/{dataset}/items.parquet; for an urn world its media files and lessons, for other data sets
-           left_out.parquet, the rows that became no item
-Wildcards: dataset
+           left_out.parquet, the rows that became no item;
+           data/downloads/{download}.json, and beside it the downloaded files and their lock
+Wildcards: dataset; download: an entry of data/downloads.yaml
 """
 
 
@@ -61,4 +63,27 @@ rule import_items:
             python -m umui.cli import-items --settings {params.settings:q} --dataset {params.dataset} \
             --items {output.item_tables} --left-out {output.left_out} --workers {threads} \
             2> >(tee {log} | sed -u "s/^/import_items {params.dataset}: /" >&2)
+        """
+
+
+rule download:
+    input:
+        downloads=os.path.relpath(ROOT / "data/downloads.yaml"),
+    output:
+        receipt="data/downloads/{download}.json",
+    log:
+        "results/logs/download/{download}.log",
+    wildcard_constraints:
+        download="[a-z0-9-]+",
+    localrule: True
+    conda:
+        "../../envs/core.yaml"
+    params:
+        name="{download}",
+        lock="data/downloads/{download}.lock.yaml",
+        code=code("datasets.downloading"),
+    shell:
+        """
+        python -m umui.cli download --downloads {input.downloads} --name {params.name} --lock {params.lock} \
+            --receipt {output.receipt} 2> >(tee {log} | sed -u "s/^/download {params.name}: /" >&2)
         """

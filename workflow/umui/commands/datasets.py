@@ -33,3 +33,14 @@ def add(stages: Any) -> None:
     parser.add_argument("--items", type=Path, required=True, help="items table, written")
     parser.add_argument("--left-out", type=Path, required=True, help="table of the rows that became no item, written")
     workers(parser)
+
+    parser = stage(
+        stages,
+        "download",
+        "umui.datasets.downloading:download",
+        "Fetch a data set's published files.",
+    )
+    parser.add_argument("--downloads", type=Path, required=True, help="data/downloads.yaml: addresses and digests")
+    parser.add_argument("--name", required=True, help="its entry there")
+    parser.add_argument("--lock", type=Path, required=True, help="sha256 of what each address gave, kept and checked")
+    parser.add_argument("--receipt", type=Path, required=True, help="what there is, written when all of it is there")
