@@ -188,15 +188,16 @@ class Judge(Settings):
 
 
 class ImportedTeacher(Settings):
-    """A teacher whose votes on a dataset are read from published files; docs/wikivideo.md has their format."""
+    """A teacher whose votes on a dataset are read from published files (docs/wikivideo.md, docs/sharing.md)."""
 
     title: Title
     dataset: str
-    modalities: Annotated[list[Literal["audio", "video", "audiovisual"]], Field(min_length=1), Distinct]
+    modalities: Annotated[list[Modality], Field(min_length=1), Distinct]
     splits: Annotated[list[Split], Field(min_length=1), Distinct]
     files: Annotated[list[str], Field(min_length=1), Distinct]
-    form: Literal["scalar", "binary", "digits"] = Field(
-        description="of an answer: a text with a probability, or with Yes or No; or the probabilities of digits 0 to 9"
+    form: Literal["scalar", "binary", "digits", "votes"] = Field(
+        description="of an answer: a text with a probability, with Yes or No, or the probabilities of digits 0 to 9; "
+        "votes: files are manifests of `umui publish-votes`"
     )
     thinking: bool = Field(description="whether a text without </think> is thinking that was cut off, and no answer")
     votes: Count = Field(description="of an item; where the files have fewer, the others are missing")
@@ -205,6 +206,10 @@ class ImportedTeacher(Settings):
     def _possible(self) -> Self:
         if self.form == "digits" and (self.votes != 1 or self.thinking):
             raise ValueError("form: digits are one vote, without thinking; set votes: 1 and thinking: false")
+        if self.form == "votes" and self.thinking:
+            raise ValueError("thinking: the answers of form: votes were read when they came; set it to false")
+        if self.form != "votes" and "text" in self.modalities:
+            raise ValueError("modalities: text: published answers do not say what a text premise was; remove it")
         return self
 
 

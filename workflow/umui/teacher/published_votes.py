@@ -21,6 +21,7 @@ from umui.left_out import LeftOut
 from umui.tables import ITEMS, LEFT_OUT, VOTES, Modality
 from umui.teacher.parsing import Parsed, parse, split_reasoning
 from umui.teacher.reading import expectation
+from umui.teacher.shared_votes import shared_votes
 
 MODALITIES: dict[str, Modality] = {"audio": "audio", "video": "video", "omni": "audiovisual"}
 DIGITS = 10
@@ -52,6 +53,16 @@ class Published:
     file_digest: str
 
 
+@dataclass(frozen=True)
+class Found:
+    """What the files hold: the items that may have votes, rows of votes, what is left out, and differing labels."""
+
+    wanted: list[str]
+    rows: list[dict[str, Any]]
+    aside: list[LeftOut]
+    differing: int
+
+
 def import_votes(
     settings: config.ImportedTeacher, teacher: str, items: list[Path], votes: Path, left_out: Path
 ) -> None:
@@ -59,6 +70,29 @@ def import_votes(
 
     Raises ValueError when a file is not of the format, or when no row belongs to an item.
     """
+    found = _shared(settings, teacher, items) if settings.form == "votes" else _answered(settings, teacher, items)
+    if not found.rows:
+        reasons = "; ".join(f"{entry.source}, row {entry.row}: {entry.reason}" for entry in found.aside[:3])
+        raise ValueError(f"imported_teachers.{teacher}: no row belongs to an item; the first reasons: {reasons}")
+    reason = "no row of the files is of this item"
+    voted = {row["item_id"] for row in found.rows}
+    unvoted = [item_id for item_id in found.wanted if item_id not in voted]
+    aside = [
+        *found.aside,
+        *(LeftOut(settings.dataset, 0, "item_id", item_id, "no_votes", reason) for item_id in unvoted),
+    ]
+    write_table(votes, VOTES, found.rows)
+    write_text(left_out, _csv(aside))
+    print(
+        f"{teacher}: votes of {len(voted)} of {len(found.wanted)} items: "
+        f"{_counts(row['parse_status'] for row in found.rows)}; left out: {_counts(entry.status for entry in aside)}; "
+        f"{found.differing} labels differ from the items'",
+        file=sys.stderr,
+    )
+
+
+def _answered(settings: config.ImportedTeacher, teacher: str, items: list[Path]) -> Found:
+    """Find the votes in files of answers."""
     wanted, aside = _wanted(settings, items)
     found: dict[str, Published] = {}
     for entry in _published(settings):
@@ -69,23 +103,30 @@ def import_votes(
             aside.append(_of_row(entry, "unused", reason))
         elif (first := found.setdefault(item["item_id"], entry)) is not entry:
             aside.append(_of_row(entry, "duplicate", f"the pair of {first.file}, row {first.row}"))
-    if not found:
-        reasons = "; ".join(f"{entry.source}, row {entry.row}: {entry.reason}" for entry in aside[:3])
-        raise ValueError(f"imported_teachers.{teacher}: no row belongs to an item; the first reasons: {reasons}")
-    reason = "no row of the files is of this item"
-    unvoted = [item["item_id"] for item in wanted.values() if item["item_id"] not in found]
-    aside += [LeftOut(settings.dataset, 0, "item_id", item_id, "no_votes", reason) for item_id in unvoted]
     voted = [item for item in wanted.values() if item["item_id"] in found]
     rows = [row for item in voted for row in _rows(settings, teacher, item["item_id"], found[item["item_id"]])]
-    write_table(votes, VOTES, rows)
-    write_text(left_out, _csv(aside))
     labelled = [(found[item["item_id"]].label, item["label"]) for item in voted]
     differing = sum(isinstance(said, bool) and said != label for said, label in labelled)
-    print(
-        f"{teacher}: votes of {len(voted)} of {len(wanted)} items: {_counts(row['parse_status'] for row in rows)}; "
-        f"left out: {_counts(entry.status for entry in aside)}; {differing} labels differ from the items'",
-        file=sys.stderr,
-    )
+    return Found([item["item_id"] for item in wanted.values()], rows, aside, differing)
+
+
+def _shared(settings: config.ImportedTeacher, teacher: str, items: list[Path]) -> Found:
+    """Find the votes in tables that another project published; they are of the items with the same `item_id`."""
+    wanted = [item["item_id"] for item in _chosen(settings, items)]
+    known, rows = set(wanted), []
+    origins: dict[str, str] = {}
+    aside: dict[str, LeftOut] = {}
+    for manifest in settings.files:
+        for row in shared_votes(Path(manifest)):
+            item_id = row["item_id"]
+            if item_id not in known:
+                reason = f"not an item of {settings.dataset}, in the chosen splits and modalities"
+                aside[item_id] = LeftOut(manifest, 0, "item_id", item_id, "unused", reason)
+            elif (first := origins.setdefault(item_id, manifest)) == manifest:
+                rows.append(row | {"teacher": teacher})
+            else:
+                aside[item_id] = LeftOut(manifest, 0, "item_id", item_id, "duplicate", f"{first} has votes on it")
+    return Found(wanted, rows, list(aside.values()), 0)
 
 
 def answers_of(value: Any, form: str) -> Sequence[Any]:
@@ -101,6 +142,7 @@ def say(answer: Any, settings: config.ImportedTeacher) -> tuple[str, str | None,
         return json.dumps(answer), None, Parsed(None, "missing")
     if settings.thinking and "</think>" not in answer:
         return "", _printable(answer), Parsed(None, "truncated")
+    assert settings.form != "votes", "such votes are read as they are"
     reasoning, text = split_reasoning(_printable(answer))
     return text, reasoning, parse(text, settings.form, None)
 
@@ -117,10 +159,8 @@ def digits(vector: Any) -> Parsed:
 def _wanted(settings: config.ImportedTeacher, items: list[Path]) -> tuple[dict[Key, dict[str, Any]], list[LeftOut]]:
     """Return the items that may have votes, by key; where several share one, votes could be of any, and all go."""
     by_key: dict[Key, list[dict[str, Any]]] = {}
-    for item in read_rows(items, ITEMS, ITEM_COLUMNS):
-        chosen = item["split"] in settings.splits and item["modality"] in settings.modalities
-        if item["dataset"] == settings.dataset and chosen:
-            by_key.setdefault(_key(item["modality"], item["media_path"] or "", item["hypothesis"]), []).append(item)
+    for item in _chosen(settings, items):
+        by_key.setdefault(_key(item["modality"], item["media_path"] or "", item["hypothesis"]), []).append(item)
     reason = "another item has its modality, media file name and hypothesis"
     aside = [
         LeftOut(settings.dataset, 0, "item_id", item["item_id"], "ambiguous", reason)
@@ -129,6 +169,16 @@ def _wanted(settings: config.ImportedTeacher, items: list[Path]) -> tuple[dict[K
         for item in group
     ]
     return {key: group[0] for key, group in by_key.items() if len(group) == 1}, aside
+
+
+def _chosen(settings: config.ImportedTeacher, items: list[Path]) -> list[dict[str, Any]]:
+    return [
+        item
+        for item in read_rows(items, ITEMS, ITEM_COLUMNS)
+        if item["dataset"] == settings.dataset
+        and item["split"] in settings.splits
+        and item["modality"] in settings.modalities
+    ]
 
 
 def _published(settings: config.ImportedTeacher) -> Iterator[Published | LeftOut]:
