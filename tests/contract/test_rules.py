@@ -55,12 +55,41 @@ def test_wildcards_reach_shell_lines_as_parameters() -> None:
         assert "{wildcards." not in body.partition("shell:")[2], f"{name}: pass wildcards as params"
 
 
+WRAPPED = [name for name, body in BODIES.items() if "{JOB[" in body]
+EXPENSIVE = {"build_urn", "extract_evidence", "make_model", "ask", "train_student", "predict", "evaluate", "compare"}
+
+
+def test_expensive_stages_run_in_the_wrapper() -> None:
+    assert set(WRAPPED) >= EXPENSIVE
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_the_wrapper_is_told_all_that_a_result_depends_on(name: str) -> None:
+    """Clones share results by it: what is missing here would be a stale hit elsewhere."""
+    wrapper, _, command = BODIES[name].partition("shell:")[2].partition(" -- ")
+    assert "--code {params.code}" in wrapper
+    assert "--outputs {output}" in wrapper
+    assert ("--inputs {input}" in wrapper) == ("    input:" in BODIES[name])
+    family = re.search(r"JOB\[(\w+)\]", wrapper)
+    assert family is not None
+    assert f"envs/{family[1]}.yaml" in BODIES[name], "another environment's lock is in the key"
+    assert ("{params.python}" in command) == (family[1] != "core")
+
+
 def test_the_default_configuration_plans(clone: Path) -> None:
     result = plan(clone)
     assert result.returncode == 0, result.stdout + result.stderr
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", result.stdout, flags=re.M))
     assert jobs["ask"] == "3", "a teacher and two baselines"
     assert jobs["train_student"] == "2"
+
+
+def test_no_wrapped_command_knows_where_the_clone_is(clone: Path) -> None:
+    """Else no other clone would find its result."""
+    planned = plan(clone, "--printshellcmds").stdout
+    commands = re.findall(r"-m umui\.jobs .*? -- (.*?)(?:2>|\n\n)", planned.replace("\\\n", " "), flags=re.S)
+    assert len(commands) >= len(EXPENSIVE)
+    assert not [command for command in commands if str(clone) in command]
 
 
 @pytest.mark.parametrize("overlay", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
