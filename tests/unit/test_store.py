@@ -495,3 +495,19 @@ def test_verifying_names_what_is_damaged(
         with pytest.raises(ValueError, match=r"1 faults.*\n(objects/|keys/)"):
             maintenance.verify(str(shared))
     maintenance.list_results(str(shared))
+
+
+def test_a_bucket_is_looked_after_like_a_directory(
+    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("UMUI_STORE", bucket)
+    monkeypatch.setenv("UMUI_STORE_ACCESS", "write")
+    clone = Clone(tmp_path / "one", monkeypatch)
+    assert clone.run() == 1
+    maintenance.verify(bucket)
+    maintenance.collect(bucket, older_than=0, larger_than=None, dry_run=False)
+    assert "removed 1 of 1 results, 0 of 3 objects" in capsys.readouterr().out, "the objects are too young"
+    monkeypatch.setattr(maintenance, "GRACE_S", -5.0)
+    maintenance.collect(bucket, older_than=None, larger_than=None, dry_run=False)
+    assert "removed 0 of 0 results, 3 of 3 objects" in capsys.readouterr().out
+    assert clone.run() == 1

@@ -42,7 +42,7 @@ rule train_student:
             --media-settings {params.media:q} --base {params.base} --items {input.item_tables} \
             --evidence {input.evidence} {params.labels} --checkpoints {params.checkpoints} \
             --output {output.student} --workers {threads} \
-            > >(tee {log} | grep --line-buffered "^steps" | sed -u "s/^/train_student {params.name}: /" >&2) 2>&1
+            > >(tee {log} | grep --line-buffered -E "^(steps|store)" | sed -u "s/^/train_student {params.name}: /" >&2) 2>&1
         """
 
 
