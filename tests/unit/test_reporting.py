@@ -335,7 +335,10 @@ def test_training_curves_are_means_of_stretches_by_modality(tmp_path: Path) -> N
     assert means.loc[("text", 2.0), "loss"] == 1.0
     assert means.loc[("video", 3.0), "loss"] == 2.0
     assert means["n_steps"].unique().tolist() == [2]
-    figure = draw_curves(means.reset_index().assign(student="CLUE-D"))
+    curves = pd.concat(means.reset_index().assign(student=student) for student in ("CLUE-D", "CLUE-T"))
+    figure = draw_curves(curves, {"CLUE-T": "cross-entropy (nats a token)", "CLUE-D": "KL divergence (nats)"})
+    labels = [axes.get_ylabel() for axes in figure.axes[::2]]
+    assert labels == ["KL divergence (nats)", "cross-entropy (nats a token)"], "each student's own loss"
     assert {line.get_label() for line in figure.axes[0].lines} == {"text", "video"}
 
 
@@ -344,7 +347,8 @@ def test_batchings_are_told_from_the_logs(tmp_path: Path) -> None:
     rows = [row | {"modality": "mixed"} for row in read_rows(log, TRAINING_LOG)]
     write_table(tmp_path / "mixed.parquet", TRAINING_LOG, rows)
     logs = {"CLUE-D": [log], "CLUE-D, mixed": [tmp_path / "mixed.parquet"]}
-    batching_curves(logs, tmp_path / "b.csv", tmp_path / "b.svg", tmp_path / "b.png")
+    losses = [(student, "squared error of mean") for student in logs]
+    batching_curves(logs, losses, tmp_path / "b.csv", tmp_path / "b.svg", tmp_path / "b.png")
     curves = pd.read_csv(tmp_path / "b.csv").set_index(["student", "step"])
     assert curves["batching"].groupby("student").unique().map(list).to_dict() == {
         "CLUE-D": ["by_modality"], "CLUE-D, mixed": ["mixed"],
@@ -362,7 +366,7 @@ def test_figures_are_the_same_bytes_every_time(tmp_path: Path) -> None:
     def digests(directory: Path) -> list[str]:
         pictures = [directory / name for name in ("a.svg", "a.png", "b.svg", "b.png")]
         reliability_figure(tmp_path / "bins.csv", *pictures[:2])
-        training_curves({"CLUE-D": [log]}, directory / "b.csv", *pictures[2:])
+        training_curves({"CLUE-D": [log]}, [("CLUE-D", "KL divergence (nats)")], directory / "b.csv", *pictures[2:])
         return [hashlib.sha256(picture.read_bytes()).hexdigest() for picture in pictures]
 
     assert digests(tmp_path / "one") == digests(tmp_path / "two")

@@ -243,11 +243,12 @@ rule batching_curves:
         "../../envs/core.yaml"
     params:
         logs=named_files("--logs", students_by_batching()),
+        losses=losses(),
         code=code("reporting.figures"),
     shell:
         """
-        python -m umui.cli batching-curves {params.logs} --csv {output.csv} --svg {output.svg} \
-            --png {output.png} 2>{log}
+        python -m umui.cli batching-curves {params.logs} {params.losses} --csv {output.csv} \
+            --svg {output.svg} --png {output.png} 2>{log}
         """
 
 
@@ -275,11 +276,12 @@ rule training_curves:
             },
         ),
         # fmt: skip
+        losses=losses(),
         code=code("reporting.figures"),
     shell:
         """
-        python -m umui.cli training-curves {params.logs} --csv {output.csv} --svg {output.svg} \
-            --png {output.png} 2>{log}
+        python -m umui.cli training-curves {params.logs} {params.losses} --csv {output.csv} \
+            --svg {output.svg} --png {output.png} 2>{log}
         """
 
 

@@ -59,6 +59,19 @@ def negative_ratios():
     )
 
 
+def losses():
+    """What each student's loss is, as a stage's arguments."""
+    of_distributions = {"kl": "KL divergence (nats)", "mse": "squared error of mean"}
+    of_texts = "cross-entropy (nats a token)"
+    names = {
+        student.title: (
+            of_texts if student.read_out == "text" else of_distributions[student.loss]
+        )
+        for student in CONFIG.students.values()
+    }
+    return " ".join(f"--loss '{title}' '{name}'" for title, name in names.items())
+
+
 def students_by_batching():
     """The training logs of students that differ in their batching and in nothing else but their titles."""
     alike = {}

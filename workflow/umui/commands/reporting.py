@@ -1,5 +1,6 @@
 """Subcommands that lay figures out as tables, pictures and pages."""
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def add(stages: Any) -> None:
         "Summarise and draw loss and gradient norm of students.",
     )
     named_tables(parser, "--logs", "the training log of a student", required=True)
+    _losses(parser)
     parser.add_argument("--csv", type=Path, required=True, help="the drawn means, written")
     figure(parser)
 
@@ -50,6 +52,7 @@ def add(stages: Any) -> None:
         "Draw the training of students by their batching.",
     )
     named_tables(parser, "--logs", "the training log of a student", required=True)
+    _losses(parser)
     parser.add_argument("--csv", type=Path, required=True, help="the drawn means, written")
     figure(parser)
 
@@ -137,3 +140,16 @@ def add(stages: Any) -> None:
     )
     settings(parser, config.Config)
     parser.add_argument("--yaml", type=Path, required=True, help="the configuration, written")
+
+
+def _losses(parser: argparse.ArgumentParser) -> None:
+    """Add what the loss of each student is."""
+    parser.add_argument(
+        "--loss",
+        dest="losses",
+        action="append",
+        nargs=2,
+        required=True,
+        metavar=("NAME", "LABEL"),
+        help="a student and what its loss is, with the unit; repeated",
+    )

@@ -42,21 +42,28 @@ def reliability_figure(csv: Path, svg: Path, png: Path) -> None:
     save(lambda: draw_reliability(bins), svg, png)
 
 
-def training_curves(logs: Mapping[str, Sequence[Path]], csv: Path, svg: Path, png: Path) -> None:
-    """Write and draw the students' loss and gradient norm by modality, as means over stretches of steps."""
+def training_curves(
+    logs: Mapping[str, Sequence[Path]], losses: Sequence[tuple[str, str]], csv: Path, svg: Path, png: Path
+) -> None:
+    """Write and draw the students' loss and gradient norm by modality, as means over stretches of steps.
+
+    `losses` says of each student what its loss is, with the unit.
+    """
     curves = _of_students(logs, summarise_log)
     write_text(csv, curves[CURVE_COLUMNS].to_csv(index=False, lineterminator="\n"))
-    save(lambda: draw_curves(curves), svg, png)
+    save(lambda: draw_curves(curves, dict(losses)), svg, png)
 
 
-def batching_curves(logs: Mapping[str, Sequence[Path]], csv: Path, svg: Path, png: Path) -> None:
+def batching_curves(
+    logs: Mapping[str, Sequence[Path]], losses: Sequence[tuple[str, str]], csv: Path, svg: Path, png: Path
+) -> None:
     """Write and draw students' loss and gradient norm by how their batches were made (Figure 5 of the paper).
 
     The students' losses must be comparable: one read-out, one kind of labels.
     """
     curves = _of_students(logs, summarise_batching)
     write_text(csv, curves[BATCHING_COLUMNS].to_csv(index=False, lineterminator="\n"))
-    save(lambda: draw_batching(curves), svg, png)
+    save(lambda: draw_batching(curves, dict(losses)), svg, png)
 
 
 def _of_students(logs: Mapping[str, Sequence[Path]], summarise: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
@@ -132,14 +139,14 @@ def _panel(diagram: Axes, counts: Axes, bins: pd.DataFrame, colour: str) -> None
         diagram.text(0.5, 0.5, "not asked", ha="center", va="center", color=GREY)
 
 
-def draw_curves(curves: pd.DataFrame) -> Figure:
+def draw_curves(curves: pd.DataFrame, losses: Mapping[str, str]) -> Figure:
     """Draw loss and gradient norm against the optimizer step, on logarithmic scales: a row of panels a student."""
     students = list(dict.fromkeys(curves["student"]))
     figure = Figure(figsize=(TEXT_WIDTH_IN, 2.0 * len(students) + 0.4), layout="constrained")
     grid = figure.subplots(len(students), 2, squeeze=False)
     for axes_of_student, student in zip(grid, students, strict=True):
         of_student = curves[curves["student"] == student]
-        drawn = (("loss", "loss (nats)"), ("gradient_norm", "gradient norm"))
+        drawn = (("loss", losses[student]), ("gradient_norm", "gradient norm"))
         for axes, (column, label) in zip(axes_of_student, drawn, strict=True):
             for modality, curve in of_student.groupby("modality"):
                 axes.plot(curve["step"], curve[column], color=COLOURS[modality], ls=DASHES[modality], label=modality)
@@ -155,12 +162,13 @@ def draw_curves(curves: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_batching(curves: pd.DataFrame) -> Figure:
+def draw_batching(curves: pd.DataFrame, losses: Mapping[str, str]) -> Figure:
     """Draw loss and gradient norm against the optimizer step, with a band from the 10th to the 90th percentile."""
     figure = Figure(figsize=(TEXT_WIDTH_IN, 2.6), layout="constrained")
     grid = figure.subplots(1, 2)
     colours = {"by_modality": COLOURS["text"], "mixed": COLOURS["audio"]}
-    for axes, (column, label) in zip(grid, (("loss", "loss (nats)"), ("gradient_norm", "gradient norm")), strict=True):
+    loss = losses[curves["student"].iloc[0]]  # the same of all, who differ in batching alone
+    for axes, (column, label) in zip(grid, (("loss", loss), ("gradient_norm", "gradient norm")), strict=True):
         for student, curve in curves.groupby("student", sort=False):
             batching = str(curve["batching"].iloc[0])
             colour, dashes = colours[batching], "-" if batching == "by_modality" else "--"
