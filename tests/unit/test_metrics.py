@@ -1,5 +1,7 @@
 """Metrics agree with scikit-learn and with numbers worked by hand; what is undefined is null."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -74,6 +76,23 @@ def test_calibration_error_by_hand() -> None:
     truth = np.array([0.0, 0.2, 0.55, 0.8, 0.9])
     # Bins [0, .1): |.14 - .2| = .06; [.5, .6): 0; [.9, 1]: |1.95 - 1.7| = .25.
     assert ece(10).of(predicted, truth) == pytest.approx((0.06 + 0 + 0.25) / 5)
+
+
+@given(PAIRS, st.integers(1, 12))
+def test_figures_of_probabilities_agree_with_their_definitions_item_by_item(pairs: np.ndarray, bins: int) -> None:
+    items = [(float(p), float(t)) for p, t in pairs]
+    in_bins: dict[int, list[tuple[float, float]]] = {}
+    for p, t in items:
+        in_bins.setdefault(next((b for b in range(bins - 1) if p * bins < b + 1), bins - 1), []).append((p, t))
+    calibration = sum(abs(sum(p - t for p, t in held)) for held in in_bins.values()) / len(items)
+    assert ece(bins).of(*pairs.T) == pytest.approx(calibration, abs=1e-12)
+    clipped = [(min(max(p, 0.01), 0.99), t) for p, t in items]
+    cross_entropy = -sum(t * math.log(p) + (1 - t) * math.log(1 - p) for p, t in clipped) / len(items)
+    assert nll("truth", 0.01).of(*pairs.T) == pytest.approx(cross_entropy)
+    bias = sum(p for p, _ in items) / len(items) - sum(t for _, t in items) / len(items)
+    assert SQUARED_DIFFERENCE_OF_MEANS.of(*pairs.T) == pytest.approx(bias**2, abs=1e-12)
+    graded = [100 * (p - t) ** 2 for p, t in items if t not in (0, 1)]
+    assert MSE_X100_GRADED.of(*pairs.T) == (pytest.approx(sum(graded) / len(graded)) if graded else None)
 
 
 def test_a_prediction_of_one_counts_in_the_last_bin() -> None:
