@@ -6,6 +6,7 @@ of its progress goes to its log and, with the rule's name before it, to the term
 """
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -114,6 +115,12 @@ def model_input(name):
     """The same, or the directory that the configuration names: its content counts where results are shared."""
     path = CONFIG.models[name].path
     return ancient(path) if path and Path(path).is_dir() else model_directory(name)
+
+
+def ffmpeg_program():
+    """The configuration's own ffmpeg: its content counts where results are shared; the usual one is locked."""
+    program = CONFIG.media.ffmpeg and shutil.which(CONFIG.media.ffmpeg)
+    return ancient(program) if program else []
 
 
 def model_arguments(name):

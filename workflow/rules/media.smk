@@ -10,6 +10,7 @@ rule extract_evidence:
     input:
         item_tables=ITEMS,
         files=MEDIA_FILES,
+        program=ffmpeg_program(),
     output:
         media="results/media/{shard}.parquet",
         evidence="results/evidence/{shard}.parquet",
