@@ -39,6 +39,7 @@ rule all:
         "results/controls.csv",
         "results/leakage.csv",
         "results/coverage.md",
+        "results/usage.md",
         "results/run_config.yaml",
         STUDENTS_COMPARED,
 

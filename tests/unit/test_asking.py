@@ -64,7 +64,7 @@ def ask(
     ask_shards(
         settings, "judge", "model", "0" * 40, MEDIA, [world / "items.parquet"], list(chosen), shards,
         [world / "evidence.parquet"] * len(chosen), directory / "journal", directory / "votes.parquet",
-        directory / "timings.parquet", directory / "server.log", gpus=0, workers=1,
+        directory / "timings.parquet", directory / "usage.json", directory / "server.log", gpus=0, workers=1,
     )  # fmt: skip
     return read_rows(directory / "votes.parquet", VOTES)
 
@@ -428,8 +428,8 @@ def test_a_local_model_is_known_by_its_files(server: ChatServer, world: Path) ->
     def digest() -> str:
         ask_shards(
             settings, "judge", str(model), None, MEDIA, [world / "items.parquet"], [0], 1, [world / "evidence.parquet"],
-            world / "journal", world / "votes.parquet", world / "timings.parquet", world / "server.log", gpus=0,
-            workers=1,
+            world / "journal", world / "votes.parquet", world / "timings.parquet", world / "usage.json",
+            world / "server.log", gpus=0, workers=1,
         )  # fmt: skip
         return str(read_rows(world / "votes.parquet", VOTES)[0]["request_digest"])
 

@@ -46,7 +46,8 @@ def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
         "ask",
         ["ask", "--settings", judge, "--judge", "tiny-teacher", "--model", "model", "--media-settings", media,
          "--items", "items.parquet", "--chosen", 0, "--shards", 1, "--evidence", "evidence.parquet",
-         "--journal", "journals", "--votes", "votes.parquet", "--timings", "timings/0.parquet", "--server-log", "log"],
+         "--journal", "journals", "--votes", "votes.parquet", "--timings", "timings/0.parquet",
+         "--usage", "timings/0.json", "--server-log", "log"],
         ["votes.parquet", "timings/0.parquet"],
     )  # fmt: skip
 

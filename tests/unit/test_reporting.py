@@ -1,6 +1,7 @@
 """Tables and figures say what the tables behind them say, and nothing is left out without a word."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from umui.reporting.figures import (
 )
 from umui.reporting.tables import LAYOUTS, MEASURES, in_short, table
 from umui.reporting.trace import lines_of
+from umui.reporting.usage import usage_page
 from umui.tables import EVIDENCE, LEFT_OUT, MEDIA, METRICS, TRAINING_LOG
 
 
@@ -373,3 +375,20 @@ def test_figures_are_the_same_bytes_every_time(tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "one/b.csv").columns.tolist() == [
         "student", "modality", "step", "loss", "gradient_norm", "n_steps",
     ]  # fmt: skip
+
+
+def test_what_caches_spared_is_summed_over_jobs(tmp_path: Path) -> None:
+    def counted(name: str, **counts: int) -> Path:
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps({"judge": "a", "counts": counts or None}))
+        return path
+
+    counts = {"completion_tokens": 6, "media": 4, "media_cached": 3}
+    files = [
+        counted("one", prompt_tokens=600, prompt_tokens_cached=500, **counts),
+        counted("two", prompt_tokens=200, prompt_tokens_cached=100, **counts),
+        counted("idle"),
+    ]
+    usage_page({"a": files, "b": [counted("none")]}, tmp_path / "usage.csv", tmp_path / "usage.md")
+    assert (tmp_path / "usage.csv").read_text().splitlines()[1:] == ["a,800,600,200,0.750,12,8,6"]
+    assert "800 tokens" in (tmp_path / "usage.md").read_text()

@@ -15,6 +15,7 @@ import yaml
 
 from umui.config import Media, Server
 from umui.teacher.server import SUPERVISOR, flags, parallelism, serving
+from umui.teacher.usage import counts
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
 SETTINGS = Server.model_validate(CONFIG["teachers"]["tiny-teacher"]["server"] | {"start_timeout_s": 20})
@@ -152,3 +153,16 @@ def test_nothing_of_a_server_outlives_a_job_that_is_killed(tmp_path: Path) -> No
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
     wait_until_gone(pids)
+
+
+def test_what_a_server_counts_is_summed_over_its_engines() -> None:
+    metrics = """# HELP vllm:prompt_tokens_total Number of prefill tokens processed.
+# TYPE vllm:prompt_tokens_total counter
+vllm:prompt_tokens_total{engine="0",model_name="a b"} 900.0
+vllm:prompt_tokens_total{engine="1",model_name="a b"} 1.1e+02
+vllm:prompt_tokens_cached_total{engine="0",model_name="a b"} 640.0
+vllm:mm_cache_hits_created{engine="0"} 1.7e+09
+"""
+    assert counts(metrics) == {
+        "prompt_tokens": 1010, "prompt_tokens_cached": 640, "completion_tokens": 0, "media": 0, "media_cached": 0,
+    }  # fmt: skip

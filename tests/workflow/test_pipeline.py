@@ -220,3 +220,35 @@ def test_the_report_is_made_offline(finished: Clone) -> None:
     result = finished.snakemake(*TARGETS, "--report", "results/report.zip")
     assert result.returncode == 0, result.stdout + result.stderr
     assert (finished.path / "results/report.zip").stat().st_size > 100_000
+
+
+def test_caches_change_no_answer(finished: Clone) -> None:
+    """Known faults of prefix caching with media would give a premise's claims what another premise showed."""
+    reading = {"opening": "<answer>0.", "tokens": list("0123456789"), "values": [digit / 10 for digit in range(10)]}
+    once = {"votes": 1, "temperature": 0.0, "max_tokens": 1, "answer_pattern": None}
+    cached = {"like": "tiny-base", "model": "tiny-teacher", "splits": ["test"], "sampling": once, "read": reading}
+    without = ["--no-enable-prefix-caching", "--mm-processor-cache-gb", "0"]
+    judges = {
+        "cached": cached | {"title": "cached"},
+        "uncached": cached | {"title": "uncached", "server": {"arguments": without}},
+    }
+    overlay = finished.path / "caches.yaml"
+    overlay.write_text(yaml.safe_dump({"baselines": judges}))
+    files = [f"results/votes/{judge}/0.parquet" for judge in judges]
+    result = finished.snakemake("--", *files, overlays=(str(overlay),))
+    assert result.returncode == 0, result.stdout + result.stderr
+    counts = [json.loads((finished.path / f"results/timings/{judge}/0.json").read_text())["counts"] for judge in judges]
+    assert counts[0]["prompt_tokens_cached"] > counts[0]["prompt_tokens"] / 2
+    assert counts[0]["media_cached"] > 0
+    assert counts[1]["prompt_tokens_cached"] == counts[1]["media_cached"] == 0
+
+    votes = pd.concat([pd.read_parquet(finished.path / file) for file in files])
+    votes = votes[votes.parse_status == "ok"]
+    said = votes.pivot(index="item_id", columns="teacher", values="text").map(lambda text: json.loads(text)["masses"])
+    masses = {judge: pd.DataFrame(said[judge].tolist(), index=said.index) for judge in judges}
+    assert (masses["cached"] - masses["uncached"]).abs().max(axis=None) < 1e-3
+    modality = said.index.str.split("/").str[2]
+    claim = said.index.str.split("#").str[1]
+    spread = masses["uncached"].groupby([modality, claim]).std()  # over premises: it is the evidence that differs
+    assert set(modality) == {"text", "audio", "video", "audiovisual"}
+    assert (spread.max(axis=1).groupby(level=0).max() > 0.01).all()

@@ -160,6 +160,14 @@ def votes_of(judge):
     return [f"results/votes/{judge}/{piece}.parquet" for piece in range(jobs)]
 
 
+def usage_of(judge):
+    """What the servers of a judge's jobs count, one file a job."""
+    return [
+        f"results/timings/{judge}/{piece}.json"
+        for piece in range(CONFIG.judges[judge].jobs)
+    ]
+
+
 def all_labels():
     """Every judge's labels."""
     return {f"{judge}, {label}": [f"results/labels/{judge}/{label}.parquet"]

@@ -319,3 +319,28 @@ rule cost:
         """
         python -m umui.cli cost --settings {params.config:q} --items {input.item_tables} --csv {output.csv} 2>{log}
         """
+
+
+rule usage:
+    input:
+        [usage_of(judge) for judge in CONFIG.judges],
+    output:
+        csv=report(
+            "results/usage.csv",
+            caption="../report/usage.rst",
+            category="Run",
+        ),
+        markdown="results/usage.md",
+    log:
+        "results/logs/usage.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        usage=named_files(
+            "--usage", {judge: usage_of(judge) for judge in CONFIG.judges}
+        ),
+        code=code("reporting.usage"),
+    shell:
+        """
+        python -m umui.cli usage {params.usage} --csv {output.csv} --markdown {output.markdown} 2>{log}
+        """

@@ -1,7 +1,7 @@
 """Ask teachers and zero-shot baselines for votes, or read published ones, and aggregate the votes into labels.
 
 Reads:     items, evidence, models, the files of imported teachers
-Writes:    results/votes/{judge}/{piece}.parquet, results/timings/{judge}/{piece}.parquet,
+Writes:    results/votes/{judge}/{piece}.parquet, results/timings/{judge}/{piece}.parquet and .json,
            results/left_out/{judge}.csv (imported teachers), results/labels/{judge}/{label}.parquet
 Keeps:     results/journals/{judge}/{shard}/, where each vote is written as it arrives: a killed job goes on from there,
            and another number of jobs asks for nothing again
@@ -21,6 +21,7 @@ rule ask:
     output:
         votes="results/votes/{judge}/{piece}.parquet",
         timings="results/timings/{judge}/{piece}.parquet",
+        usage="results/timings/{judge}/{piece}.json",
     log:
         asking="results/logs/ask/{judge}/{piece}.log",
         server="results/logs/ask/{judge}/{piece}.server.log",
@@ -50,7 +51,7 @@ rule ask:
             {params.python} -m umui.cli ask --settings {params.settings:q} --judge {params.judge} \
             --model {params.model} --media-settings {params.media:q} --items {input.item_tables} \
             --chosen {params.chosen} --shards {params.shards} --evidence {input.evidence} --journal {params.journal} \
-            --votes {output.votes} --timings {output.timings} --server-log {log.server} \
+            --votes {output.votes} --timings {output.timings} --usage {output.usage} --server-log {log.server} \
             --gpus {resources.gpu} --workers {threads} \
             2> >(tee {log.asking} | sed -u "s/^/ask {params.judge} {params.piece}: /" >&2)
         """

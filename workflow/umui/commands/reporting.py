@@ -141,6 +141,11 @@ def add(stages: Any) -> None:
     settings(parser, config.Config)
     parser.add_argument("--yaml", type=Path, required=True, help="the configuration, written")
 
+    parser = stage(stages, "usage", "umui.reporting.usage:usage_page", "Show what caching spared the servers.")
+    named_tables(parser, "--usage", "the counts of a judge's jobs")
+    parser.add_argument("--csv", type=Path, required=True, help="the counts, written")
+    parser.add_argument("--markdown", type=Path, required=True, help="the page, written")
+
 
 def _losses(parser: argparse.ArgumentParser) -> None:
     """Add what the loss of each student is."""

@@ -24,6 +24,7 @@ def add(stages: Any) -> None:
     parser.add_argument("--journal", type=Path, required=True, help="directory where votes are kept as they arrive")
     parser.add_argument("--votes", type=Path, required=True, help="votes table, written")
     parser.add_argument("--timings", type=Path, required=True, help="timings table, written")
+    parser.add_argument("--usage", type=Path, required=True, help="the server's counts of tokens as JSON, written")
     parser.add_argument("--server-log", type=Path, required=True, help="the server's own output, written")
     parser.add_argument("--gpus", type=int, default=0, help="of the job: copies of the model are spread over them")
     workers(parser)

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from umui import config
-from umui.artifacts import write_table
+from umui.artifacts import write_json, write_table
 from umui.prompts.rendering import answer_form
 from umui.tables import TIMINGS, VOTES
 from umui.teacher.client import Client, Reply
@@ -128,11 +128,13 @@ def ask_shards(
     journal: Path,
     votes: Path,
     timings: Path,
+    usage: Path,
     server_log: Path,
     gpus: int,
     workers: int,
 ) -> None:
-    """Ask one engine for the votes of the `chosen` shards, those that their journals lack; write both tables.
+    """Ask one engine for the votes of the `chosen` shards, those that their journals lack; write both tables,
+    and what a server of ours counted of its work in this run (null: it was not asked).
 
     `evidence` are these shards' tables in the same order.  The tables are written from the journals when all has been
     asked; killed before, a rerun asks for the rest.  A shard's journal does not depend on which other shards are
@@ -151,7 +153,9 @@ def ask_shards(
             questions = plan(settings, model, revision, media_settings, items, shard, shards, shelf)
             kept = journal_file(journal, shard, shards)
             answered.append(_ask_shard(settings, judge, questions, shelf, kept, engine))
+        used = engine.usage()
     rows, times = (pa.concat_tables(tables) for tables in zip(*answered, strict=True))
+    write_json(usage, {"judge": judge, "counts": used})
     write_table(timings, TIMINGS, times)
     write_table(votes, VOTES, rows)
     counts = Counter(rows["parse_status"].to_pylist()).most_common()

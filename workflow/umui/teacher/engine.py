@@ -2,13 +2,14 @@
 
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from umui import config
 from umui.teacher.server import Address, flags, serving
+from umui.teacher.usage import usage
 
 
 class Engine:
@@ -55,6 +56,13 @@ class Engine:
             self._running.close()
             self._address = self._start()
         return self._address
+
+    def usage(self) -> dict[str, int] | None:
+        """Return what our server counts since its start; None when none of ours runs, or when it does not tell."""
+        if self._address is not None and self._address.ours:
+            with suppress(ConnectionError):
+                return usage(self._address.url)
+        return None
 
     def _start(self) -> Address:
         most = self._settings.client.max_restarts + 1

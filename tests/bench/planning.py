@@ -1,0 +1,125 @@
+"""What planning takes: a million items, a job an item where that is feasible, and a run with nothing to do.
+
+    PYTHONPATH=workflow python tests/bench/planning.py [--finished DIRECTORY]
+
+Ours has a fixed number of shards, whatever the number of items; the other way is the graph that comes naturally, a job
+a stage and item, of three stages.  The aims stand in the column `other` of the rows without another way.
+`--finished` is a directory in which `snakemake results/table3.csv` is done.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+from bench import Row, compared, machine, parser, record
+from manifests import write_manifest
+from processes import ROOT, Spent, run, snakemake
+
+AIM = "the aim"
+PLAN_S, PLAN_MB, NOTHING_TO_DO_S = 30.0, 1000.0, 6.0
+JOB_AN_ITEM = """
+ITEMS = [line.split(",")[0] for line in open("items.csv")]
+rule all:
+    input: expand("results/labels/{item}.json", item=ITEMS)
+rule evidence:
+    output: "results/evidence/{item}.json"
+    shell: "touch {output}"
+rule votes:
+    input: "results/evidence/{item}.json"
+    output: "results/votes/{item}.json"
+    shell: "touch {output}"
+rule labels:
+    input: "results/votes/{item}.json"
+    output: "results/labels/{item}.json"
+    shell: "touch {output}"
+"""
+
+
+def ready(directory: Path, items: int) -> Path:
+    """Prepare a directory whose configuration has one data set, a manifest of so many items, imported already."""
+    settings = json.loads(json.dumps(yaml.safe_load((ROOT / "config.yaml").read_text())))  # no aliases
+    modalities = {"mine": ["text"], "urn": None}
+    settings |= {"shards": 256, "datasets": {"mine": {"kind": "manifest", "file": "pairs.csv"}}}
+    for judges in ("teachers", "baselines"):
+        for judge in settings[judges].values():
+            judge["datasets"] = modalities
+    for student in settings["students"].values():
+        source = student["sources"].pop("urn")
+        student["sources"] = {"mine": source | {"modalities": ["text"]}}
+    for model in settings["models"]:
+        settings["models"][model] = {"family": "qwen2_5_omni", "path": "/models/judge"}
+    (directory / "config.yaml").write_text(yaml.safe_dump(settings))
+    shutil.copytree(ROOT / "envs", directory / "envs")
+    write_manifest(directory / "pairs.csv", items)
+    snakemake("results/items/mine/items.parquet", directory=directory)
+    return directory
+
+
+def by_item(directory: Path, items: int) -> Path:
+    """Prepare a directory with a graph of a job an item."""
+    (directory / "Snakefile").write_text(JOB_AN_ITEM)
+    (directory / "items.csv").write_text("".join(f"{number},\n" for number in range(items)))
+    return directory
+
+
+def dry_run_by_item(directory: Path) -> Spent:
+    """Plan the graph of a job an item."""
+    return run(
+        [shutil.which("snakemake") or "snakemake", "--nolock", "--cores", "2", "--dry-run", "--quiet"], directory
+    )
+
+
+def paired(ours: Callable[[], Spent], other: Callable[[], Spent], repeats: int) -> list[tuple[Spent, Spent]]:
+    """Take both ways in turn."""
+    return [(ours(), other()) for _ in range(repeats)]
+
+
+def against_a_job_an_item(items: int, repeats: int) -> Iterator[Row]:
+    """Compare the plans of so many items, and check that ours is of a few hundred jobs."""
+    with TemporaryDirectory() as one, TemporaryDirectory() as other:
+        ours = partial(snakemake, "--dry-run", "--quiet", "--", "all", directory=ready(Path(one), items))
+        pairs = paired(ours, partial(dry_run_by_item, by_item(Path(other), items)), repeats)
+    name = "a job a stage and item"
+    yield compared("planning", f"items={items}", "s", [(a.seconds, b.seconds) for a, b in pairs], name)
+    yield compared("planning", f"items={items}", "MB", [(a.megabytes, b.megabytes) for a, b in pairs], name)
+
+
+def against_the_aim(items: int, repeats: int) -> Iterator[Row]:
+    """Plan so many items."""
+    with TemporaryDirectory() as directory:
+        at = ready(Path(directory), items)
+        plans = [snakemake("--dry-run", "--quiet", "--", "all", directory=at) for _ in range(repeats)]
+    yield compared("planning", f"items={items}", "s", [(plan.seconds, PLAN_S) for plan in plans], AIM)
+    yield compared("planning", f"items={items}", "MB", [(plan.megabytes, PLAN_MB) for plan in plans], AIM)
+
+
+def nothing_to_do(finished: Path, repeats: int) -> Iterator[Row]:
+    """Run what is done already, as `make demo` does."""
+    command = [shutil.which("snakemake") or "snakemake", "--nolock", "--cores", "2", "results/table3.csv"]
+    runs = [run(command, finished) for _ in range(repeats)]
+    if any("Nothing to be done" not in spent.output for spent in runs):
+        raise ValueError(f"--finished {finished}: results/table3.csv was not done there; run `make demo` first")
+    yield compared("planning", "nothing_to_do", "s", [(spent.seconds, NOTHING_TO_DO_S) for spent in runs], AIM)
+
+
+def main() -> None:
+    """Measure all cases."""
+    arguments = parser(__doc__, repeats=3)
+    arguments.add_argument("--finished", type=Path, default=None)
+    arguments.add_argument("--items", type=int, default=1_000_000)
+    arguments.add_argument("--items-with-jobs", type=int, default=10_000)
+    chosen = arguments.parse_args()
+    print(machine())
+    rows = [*against_a_job_an_item(chosen.items_with_jobs, chosen.repeats)]
+    rows += against_the_aim(chosen.items, chosen.repeats)
+    if chosen.finished is not None:
+        rows += nothing_to_do(chosen.finished, chosen.repeats)
+    record(chosen.output, rows)
+
+
+if __name__ == "__main__":
+    main()
