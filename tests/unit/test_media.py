@@ -262,6 +262,26 @@ def test_little_damage_is_borne_and_much_is_not(files: Path, tmp_path: Path) -> 
     assert "cannot be decoded" in found.media["3.mp4"]["reason"]
 
 
+@pytest.mark.parametrize(
+    ("harm", "said"), [("lost", "was there"), ("changed", "has changed"), ("late", "were not read in")]
+)
+def test_what_would_go_better_elsewhere_is_not_shared(
+    harm: str, said: str, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clone that has the file, or more time, must not get this result for its own."""
+    told = tmp_path / "told"
+    monkeypatch.setenv("UMUI_PRIVATE_RESULT", str(told))
+    path = tmp_path / "both.mp4"
+    if harm != "lost":
+        path.write_bytes((files / "both.mp4").read_bytes())
+    ids = {path: artifacts.digest_file(path) if harm == "late" else "2" * 64}
+    extracted(tmp_path, [(path, "video")], settings(timeout_s=1e-6 if harm == "late" else 60), ids=ids)
+    assert said in told.read_text()
+    told.unlink()
+    extracted(tmp_path, [(files / "both.mp4", "video")], settings())
+    assert not told.exists()
+
+
 def test_the_number_of_workers_changes_no_byte(files: Path, tmp_path: Path) -> None:
     uses: list[tuple[Path, Modality]] = [
         (files / name, "video") for name in ("both.mp4", "silent.mp4", "colours.mp4", "tone.wav", "half.mp4")

@@ -266,6 +266,16 @@ def test_changing_an_output_in_place_leaves_the_store(two: Clone, shared: Path) 
     assert two.run() == 0
 
 
+def test_a_file_system_without_fast_copies_is_as_good(two: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    assert two.run() == 0
+    assert two.run("--other") == 1
+    assert two.run("--other") == 0
+
+
 def test_a_killed_writer_leaves_nothing_that_counts(
     tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ its own with limits (extraction.py).
 
 import re
 import stat
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import av
 from av.stream import Disposition
 
 from umui import config
+from umui.private_result import keep_private
 from umui.tables import MediaStatus
 
 SIGNATURE_BYTES = 200
@@ -80,10 +82,14 @@ def probe(path: Path, settings: config.Media) -> Probe:
     if demuxer is None:
         return Probe("unsupported", "the file does not begin like any known container of sound or pictures")
     options = {"protocol_whitelist": "file"}
+    began = time.monotonic()
     try:
         with av.open(f"file:{path}", format=demuxer, options=options, timeout=settings.timeout_s) as container:
             return _within_limits(_described(container, demuxer), len(container.streams), settings)
     except av.FFmpegError as error:
+        if time.monotonic() - began >= settings.timeout_s:  # some demuxers tell an end of time as damage
+            keep_private(f"the headers of {path} were not read in {settings.timeout_s:g} s")
+            return Probe("unsupported", f"the headers were not read in {settings.timeout_s:g} s, the limit", demuxer)
         return Probe("corrupt", f"the headers cannot be read: {error.strerror}", demuxer)
 
 
