@@ -14,6 +14,7 @@ from student_world import EVERYWHERE, MEDIA, student_settings
 
 from umui import config
 from umui.artifacts import PACKAGE, read_rows
+from umui.stopping import AGAIN
 from umui.student.checkpoints import Checkpoints
 from umui.student.training import train
 from umui.tables import TRAINING_LOG
@@ -108,18 +109,24 @@ def test_answers_in_words_train(base: Path, world: dict[str, Path], tmp_path: Pa
 
 
 def launch(settings: config.Student, base: Path, world: dict[str, Path], directory: Path) -> subprocess.Popen[bytes]:
-    """Start two ranks through the DeepSpeed launcher, under a shell and the wrapper of jobs, as a rule would."""
+    """Start two ranks through the wrapper of jobs, under a shell, as a rule would."""
     environment = os.environ | {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PACKAGE.parent)}
     stage = [
         "--settings", settings.as_json(), "--media-settings", MEDIA.as_json(), "--base", str(base),
         "--items", str(world["items"]), "--evidence", str(world["evidence"]), "--labels", "world", str(world["labels"]),
         "--checkpoints", str(directory / "checkpoints"), "--output", str(directory / "student"),
     ]  # fmt: skip
-    launcher = [str(Path(sys.executable).with_name("deepspeed")), "--num_gpus", "2", "--no_local_rank", "--module"]
-    wrapper = [sys.executable, "-m", "umui.jobs", "--code", "c", "--environment", "e", "--outputs", "student", "--"]
-    command = ["bash", "-c", '"$@"; exit $?', "rule", *wrapper, *launcher, "umui.cli", "train-student", *stage]
+    given = ["--code", "c", "--environment", "e", "--outputs", "student", "--ranks", "2", "--"]
+    command = [sys.executable, "-m", "umui.jobs", *given, sys.executable, "-m", "umui.cli", "train-student", *stage]
+    command = ["bash", "-c", "trap '' TERM; \"$@\"; exit $?", "rule", *command]
     with (directory / "log").open("ab") as log:
-        return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+
+def wait_for_checkpoint(directory: Path, step: int, job: subprocess.Popen[bytes]) -> None:
+    while not list(directory.glob(f"checkpoints/run-*/step-{step:08d}/complete.json")):
+        assert job.poll() is None, (directory / "log").read_text()
+        time.sleep(0.02)
 
 
 def descendants(pid: int) -> list[int]:
@@ -135,24 +142,28 @@ def runs_a_rank(pid: int) -> bool:
 
 
 @pytest.mark.slow
-def test_two_ranks_die_with_their_shell_and_resume_exactly(base: Path, world: dict[str, Path], tmp_path: Path) -> None:
+def test_two_ranks_die_with_their_shell_end_when_told_to_and_resume_exactly(
+    base: Path, world: dict[str, Path], tmp_path: Path
+) -> None:
     settings = student_settings(ranks=2, accumulation=2, premises_per_batch=1, steps=20, checkpoint_every=4)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()
     broken.mkdir()
     uninterrupted = launch(settings, base, world, whole)
     shell = launch(settings, base, world, broken)  # beside the other, on the same machine
-    while not list(broken.glob("checkpoints/run-*/step-00000004/complete.json")):
-        assert shell.poll() is None, (broken / "log").read_text()
-        time.sleep(0.02)
+    wait_for_checkpoint(broken, 4, shell)
     ranks = descendants(shell.pid)
     assert sum(map(runs_a_rank, ranks)) >= 2
     shell.send_signal(signal.SIGKILL)
     shell.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30  # ten seconds are theirs to save a checkpoint
     while any(map(runs_a_rank, ranks)):
         assert time.monotonic() < deadline, "ranks outlive the rule's shell"
         time.sleep(0.1)
+    told = launch(settings, base, world, broken)
+    wait_for_checkpoint(broken, 8, told)
+    os.killpg(told.pid, signal.SIGTERM)  # as SLURM before the time limit: to all of the job
+    assert told.wait() == AGAIN, (broken / "log").read_text()
     assert not (broken / "student").exists()
     assert launch(settings, base, world, broken).wait() == 0, (broken / "log").read_text()
     assert uninterrupted.wait() == 0, (whole / "log").read_text()

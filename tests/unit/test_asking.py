@@ -19,6 +19,7 @@ from rows import item
 
 from umui.artifacts import digest_file, read_rows, shard_of, write_table
 from umui.config import Judge, Media
+from umui.stopping import AGAIN
 from umui.tables import EVIDENCE, ITEMS, TIMINGS, VOTES
 from umui.teacher import engine
 from umui.teacher.asking import ask_shards
@@ -386,7 +387,7 @@ def test_a_job_that_is_killed_loses_only_what_was_under_way(server: ChatServer, 
     wait_until(lambda: len(server.bodies) >= 10)
     job.send_signal(number)
     errors = job.communicate()[1]
-    assert job.returncode == (-number if number == signal.SIGKILL else 128 + number), errors
+    assert job.returncode == (-number if number == signal.SIGKILL else AGAIN), errors
     assert not (world / "out/votes.parquet").exists()
 
     kept = (world / "out/journal/0/0000-of-0001.jsonl").read_text().splitlines()

@@ -24,6 +24,7 @@ rule train_student:
         "../../envs/student.yaml"
     resources:
         mem_mb=4000,
+        gpu=0,
     params:
         python=python_of("student"),
         settings=lambda wildcards: CONFIG.students[wildcards.student].as_json(),
@@ -36,9 +37,9 @@ rule train_student:
         code=code("student.training"),
     shell:
         """
-        {JOB[student]} --code {params.code} --inputs {input} --outputs {output} -- \
-            {params.python} -m deepspeed.launcher.runner --num_gpus {params.ranks} --no_local_rank \
-            --module umui.cli train-student --settings {params.settings:q} \
+        {JOB[student]} --code {params.code} --inputs {input} --outputs {output} \
+            --gpus {resources.gpu} --ranks {params.ranks} --resumable -- \
+            {params.python} -u -m umui.cli train-student --settings {params.settings:q} \
             --media-settings {params.media:q} --base {params.base} --items {input.item_tables} \
             --evidence {input.evidence} {params.labels} --checkpoints {params.checkpoints} \
             --output {output.student} --workers {threads} \
@@ -65,6 +66,7 @@ rule predict:
         "../../envs/student.yaml"
     resources:
         mem_mb=3000,
+        gpu=0,
     params:
         python=python_of("student"),
         settings=lambda wildcards: CONFIG.students[wildcards.student].as_json(),
@@ -79,7 +81,7 @@ rule predict:
         code=code("student.prediction"),
     shell:
         """
-        {JOB[student]} --code {params.code} --inputs {input} --outputs {output} -- \
+        {JOB[student]} --code {params.code} --inputs {input} --outputs {output} --gpus {resources.gpu} -- \
             {params.python} -m umui.cli predict --settings {params.settings:q} --media-settings {params.media:q} \
             --base {params.base} --student {input.student} --view full {params.name:q} {output.full} \
             --view frames {params.frames_only:q} {output.frames} --view sound {params.sound_only:q} {output.sound} \

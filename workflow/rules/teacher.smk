@@ -47,7 +47,8 @@ rule ask:
         code=code("teacher.asking"),
     shell:
         """
-        {JOB[teacher]} --code {params.code} --inputs {input} --outputs {output} -- \
+        {JOB[teacher]} --code {params.code} --inputs {input} --outputs {output} \
+            --gpus {resources.gpu} --resumable -- \
             {params.python} -m umui.cli ask --settings {params.settings:q} --judge {params.judge} \
             --model {params.model} --media-settings {params.media:q} --items {input.item_tables} \
             --chosen {params.chosen} --shards {params.shards} --evidence {input.evidence} --journal {params.journal} \

@@ -28,7 +28,7 @@ def add(stages: Any) -> None:
     parser.add_argument("--lock", type=Path, required=True, help="an overlay of the configuration, written")
 
     parser = stage(
-        stages, "train-student", "umui.student.training:train", "Train a student; run under the deepspeed launcher."
+        stages, "train-student", "umui.student.training:train", "Train a student; each of its ranks runs this."
     )
     settings(parser, config.Student)
     parser.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)

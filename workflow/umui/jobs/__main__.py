@@ -40,6 +40,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--private", action="store_true", help="the result is never shared: it rests on files that are no inputs"
     )
+    made.add_argument("--gpus", type=int, default=0, help="that it has for itself (default: 0, whatever is there)")
+    made.add_argument("--ranks", type=int, default=1, help="processes that run the command together (default: 1)")
+    made.add_argument("--resumable", action="store_true", help="ends well at SIGTERM, and goes on when it is run again")
     return made
 
 

@@ -7,15 +7,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from umui.jobs.devices import own_gpus
 from umui.jobs.lease import leased
+from umui.jobs.requeueing import requeue, told_in_time
 from umui.jobs.store import Store, key_material, key_of_material, opened, tell
 from umui.private_result import PRIVATE_VARIABLE
+from umui.stopping import AGAIN
 
 SUPERVISOR = Path(__file__).parents[1] / "supervisor.py"
+RANKS = Path(__file__).with_name("ranks.py")
 STORE_VARIABLE, ACCESS_VARIABLE = "UMUI_STORE", "UMUI_STORE_ACCESS"  # set by the rules
 SNAKEMAKE_VARIABLE = "UMUI_SNAKEMAKE_PID"
 LEASE_LOST = 75  # exit code: another job has taken the outputs over
@@ -29,7 +33,8 @@ class Job:
 
     `code` is the digest of the stage's code, `environment` that of the packages that run it.  Paths are relative to the
     working directory, so that the same job is the same in another clone.  A `private` job reads what its inputs do not
-    name, so that its result is never shared.
+    name, so that its result is never shared.  Each of the `ranks` runs the command.  A `resumable` job ends well at
+    SIGTERM, and goes on when it is run again.
     """
 
     command: Sequence[str]
@@ -38,15 +43,29 @@ class Job:
     code: str
     environment: str
     private: bool = False
+    gpus: int = 0
+    ranks: int = 1
+    resumable: bool = False
 
 
 def run(job: Job) -> int:
-    """Run a job, alone on its outputs; return its exit code."""
+    """Run a job, alone on its outputs and its GPUs; return its exit code."""
     with leased(job.outputs, " ".join(job.command)[:JOB_WORDS], lost=lambda: os._exit(LEASE_LOST)):
         store = os.environ.get(STORE_VARIABLE)
         if job.private or not store:
-            return supervised(job.command, {})
-        return _shared(job, opened(store, os.environ[ACCESS_VARIABLE]))
+            code = _computed(job, {})
+        else:
+            code = _shared(job, opened(store, os.environ[ACCESS_VARIABLE]))
+    if job.resumable and code == AGAIN:
+        requeue()
+    return code
+
+
+def _computed(job: Job, variables: Mapping[str, str]) -> int:
+    """Run the command, once a rank, on GPUs of its own."""
+    command = [sys.executable, "-I", str(RANKS), str(job.ranks), *job.command] if job.ranks > 1 else job.command
+    with told_in_time() if job.resumable else nullcontext(), own_gpus(job.gpus) as gpus:
+        return supervised(command, {**variables, **gpus.variables}, gpus.descriptors)
 
 
 def _shared(job: Job, store: Store) -> int:
@@ -57,10 +76,10 @@ def _shared(job: Job, store: Store) -> int:
             return 0
     except OSError as error:
         tell(f"nothing is taken from it: {error}")
-        return supervised(job.command, {})
+        return _computed(job, {})
     with tempfile.TemporaryDirectory(prefix="umui-job-") as directory:
         private = Path(directory) / "private"
-        code = supervised(job.command, {PRIVATE_VARIABLE: str(private)})
+        code = _computed(job, {PRIVATE_VARIABLE: str(private)})
         if private.exists():
             tell(f"not stored: {private.read_text(encoding='utf-8').strip()}")
             return code
@@ -72,12 +91,13 @@ def _shared(job: Job, store: Store) -> int:
     return code
 
 
-def supervised(command: Sequence[str], variables: Mapping[str, str]) -> int:
+def supervised(command: Sequence[str], variables: Mapping[str, str], descriptors: Sequence[int] = ()) -> int:
     """Run a command, with `variables` added to its environment; return its exit code, 128 + n for signal n.
 
     It ends when this process, the shell that started it or its Snakemake ends, even by SIGKILL, and leaves no process
     behind.  Signals go on to it and to its children.  ``UMUI_JOB_PID``, the id of this process, tells a stage with a
-    tree of processes of its own what to watch (``umui.student.processes``).
+    tree of processes of its own what to watch (``umui.student.processes``).  `descriptors` stay open until all of it
+    has ended.
     Raises ProcessLookupError when Snakemake has ended already.
     """
     watched = _watched()
@@ -86,6 +106,7 @@ def supervised(command: Sequence[str], variables: Mapping[str, str]) -> int:
         stdin=subprocess.PIPE,  # what the supervisor watches
         env={**os.environ, "UMUI_JOB_PID": str(os.getpid()), **variables},
         start_new_session=True,
+        pass_fds=descriptors,  # to the supervisor alone: the command inherits none
     )
     assert process.stdin is not None
     with _forwarding(process.pid):

@@ -17,6 +17,8 @@ from torch import distributed
 
 PARENT, STARTED = 1, 19  # fields of /proc/PID/stat after the command's name: parent, and clock ticks at the start
 JOB_VARIABLE = "UMUI_JOB_PID"
+MEETING_VARIABLE = "UMUI_MEETING"  # set where srun starts the ranks
+SLURM_VARIABLES = {"RANK": "SLURM_PROCID", "LOCAL_RANK": "SLURM_LOCALID", "WORLD_SIZE": "SLURM_NTASKS"}
 T = TypeVar("T")
 
 
@@ -42,16 +44,20 @@ class Place:
 
 
 def join(ranks: int) -> Place:
-    """Join the other ranks that a launcher started, or be the only one.
+    """Join the other ranks that ``umui.jobs`` started, here or by srun on several machines, or be the only one.
 
-    The ranks of one launcher meet at a file of its own instead of a port, so that trainings on one machine never
-    collide.  Raises ValueError when the launcher started another number of ranks.
+    Ranks on one machine meet at a file of their own instead of a port, so that trainings there never collide.  srun
+    ends its ranks itself.
+    Raises ValueError when another number of ranks was started.
     """
-    launched = "RANK" in os.environ
+    by_srun = MEETING_VARIABLE in os.environ
+    launched = by_srun or "RANK" in os.environ
+    if by_srun:
+        os.environ |= {name: os.environ[slurms] for name, slurms in SLURM_VARIABLES.items()}
     rank, started = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if started != ranks:
-        raise ValueError(f"training.ranks: {ranks}, but the launcher started {started}; give it --num_gpus {ranks}")
-    if launched:
+        raise ValueError(f"training.ranks: {ranks}, but {started} were started: `umui.jobs --ranks {ranks}`")
+    if launched and not by_srun:
         die_with_the_job()
     os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed insists on it
     accelerator = get_accelerator()
@@ -59,12 +65,14 @@ def join(ranks: int) -> Place:
         deepspeed.ops.__compatible_ops__ = {}  # else a shared-memory operator is compiled, which needs a compiler
     device = torch.device(accelerator.device_name())
     if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        # A site may show each rank its own GPU alone.
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
         torch.cuda.set_device(device)
     first = os.getppid() if launched else os.getpid()
-    meeting = Path(tempfile.gettempdir()) / f"umui-{os.getuid()}-{first}-{_status(first)[STARTED]}"
+    own_file = Path(tempfile.gettempdir()) / f"umui-{os.getuid()}-{first}-{_status(first)[STARTED]}"
+    meeting = os.environ.get(MEETING_VARIABLE, f"file://{own_file}")
     deepspeed.init_distributed(
-        auto_mpi_discovery=False, init_method=f"file://{meeting}", rank=rank, world_size=started, verbose=False
+        auto_mpi_discovery=False, init_method=meeting, rank=rank, world_size=started, verbose=False
     )
     return Place(rank, started, device)
 

@@ -13,6 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 from umui import config
 from umui.artifacts import digest_json
 from umui.progress import reported
+from umui.stopping import AGAIN, Wish, heeding
 from umui.student import omni, processes, student_directory, training_items
 from umui.student.checkpoints import Checkpoints
 from umui.student.encoding import Encoder, Suffix
@@ -43,7 +44,8 @@ def train(
 ) -> None:
     """Train the student and write its directory; `labels` are groups of a dataset's name and its labels tables.
 
-    One process, or each of those that the DeepSpeed launcher started, calls it.  `checkpoints` is kept between runs.
+    One process, or each of several ranks, calls it.  `checkpoints` is kept between runs; at SIGTERM the step under way
+    is finished and kept, and the exit code is `umui.stopping.AGAIN`.
     The same inputs, settings, ranks and number of threads (`workers`) give the same bytes on a CPU.
     """
     torch.set_num_threads(workers)
@@ -63,7 +65,8 @@ def train(
     loop = TrainingLoop(settings, place, Student(model, settings), PremiseReader(encoder, model), encoder, data, kept)
     if place.rank == 0:
         print(f"training on {data.n_premises} premises: {data.counts}", flush=True)
-    loop.run()
+    with heeding() as wish:
+        loop.run(wish)
     if place.rank == 0:
         origin = {"base": base, "revision": revision, "base_digest": base_digest}
         run = {
@@ -104,8 +107,8 @@ class TrainingLoop:
         self.n_steps = n_steps(settings.training, self._sampler.steps_per_pass)
         self._engine = _engine(settings.training, student)
 
-    def run(self) -> None:
-        """Take the steps that are left, keeping checkpoints and the journal."""
+    def run(self, wish: Wish) -> None:
+        """Take the steps that are left, keeping checkpoints and the journal; at a wish to end, leave with AGAIN."""
         first = self._resume()
         board = None
         if self._place.rank == 0:
@@ -113,15 +116,23 @@ class TrainingLoop:
         steps = range(first, self.n_steps)
         rows = (self._step(number) for number in steps)
         told = reported(rows, len(steps), "steps", _tell) if self._place.rank == 0 else rows
+        ends = False
         for row in told:
             if board is not None:
                 self._checkpoints.log(row)
                 for name in ("loss", "gradient_norm", "learning_rate"):
                     board.add_scalar(f"{name}/{row['modality']}", row[name], row["step"])
-            if row["step"] % self._training.checkpoint_every == 0 or row["step"] == self.n_steps:
+            ends = any(self._place.sum(wish.asked)) and row["step"] < self.n_steps  # all ranks, after the same step
+            if ends or row["step"] % self._training.checkpoint_every == 0 or row["step"] == self.n_steps:
                 self._save(row["step"])
+            if ends:
+                break
         if board is not None:
             board.close()
+        if ends:
+            if self._place.rank == 0:
+                print("told to end; a checkpoint is kept, and another run goes on from it", flush=True)
+            raise SystemExit(AGAIN)
 
     def _step(self, number: int) -> dict[str, Any]:
         """Take one optimizer step; return its row of the training log."""

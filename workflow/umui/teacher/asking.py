@@ -17,6 +17,7 @@ import pyarrow as pa
 from umui import config
 from umui.artifacts import write_json, write_table
 from umui.prompts.rendering import answer_form
+from umui.stopping import AGAIN
 from umui.tables import TIMINGS, VOTES
 from umui.teacher.client import Client, Reply
 from umui.teacher.engine import Engine
@@ -316,7 +317,7 @@ def _stopping() -> Iterator[None]:
 
     def stop(number: int, frame: FrameType | None) -> None:
         _say(f"stopped by {signal.Signals(number).name}; the votes so far are kept, and a rerun asks for the rest")
-        raise SystemExit(128 + number)
+        raise SystemExit(AGAIN if number == signal.SIGTERM else 128 + number)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
