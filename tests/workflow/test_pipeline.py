@@ -1,123 +1,22 @@
 """The whole pipeline, for real, once, at a small size: damaged media in, killed twice on the way, and then looked at.
 
-The steps build on each other: a module-wide clone is brought along step by step, and later tests read what earlier
-ones left.  Environments are those of the repository, so that they are built once.
+The clone is that of all workflow tests (conftest.py); later tests read what earlier ones left.
 """
 
-import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import psutil
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from pipeline_clone import ROOT, TARGETS, Clone, journalled, processes
 
-ROOT = Path(__file__).parents[2]
-TARGETS = ("results/table3.csv", "results/coverage.csv", "results/comparisons.csv", "results/figures/training.svg")
-JOURNAL = "results/journals/tiny-teacher/0"
 pytestmark = pytest.mark.slow
-
-
-class Clone:
-    """A fresh copy of the repository, in which Snakemake is run as a user would."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        listed = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        for name in listed.stdout.splitlines():
-            if (ROOT / name).is_file():
-                (path / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, path / name)
-        (ROOT / ".envs").mkdir(exist_ok=True)
-        (path / ".envs").symlink_to(ROOT / ".envs")
-
-    def command(self, *arguments: str, overlays: tuple[str, ...] = ()) -> list[str]:
-        configs = ["configs/ci.yaml", *overlays]
-        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", *configs]
-
-    def snakemake(self, *arguments: str, overlays: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments, overlays=overlays), cwd=self.path, capture_output=True, text=True, check=False
-        )
-
-    def planned(self, *arguments: str, overlays: tuple[str, ...] = ()) -> set[str]:
-        """The rules that a run would execute."""
-        result = self.snakemake("--dry-run", *TARGETS, *arguments, overlays=overlays)
-        assert result.returncode == 0, result.stdout + result.stderr
-        return set(re.findall(r"^(?:local)?rule (\w+):", result.stdout + result.stderr, flags=re.M))
-
-    def run_and_kill(self, ready: Callable[[], bool], victim: str) -> None:
-        """Run, wait until `ready`, and kill with SIGKILL the process whose command line has `victim`."""
-        running = subprocess.Popen(
-            self.command(*TARGETS), cwd=self.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        while not ready():
-            assert running.poll() is None, "the run ended before it could be killed"
-            time.sleep(0.05)
-        killed = [process for process in processes(victim) if process.info["pid"] != running.pid]
-        assert killed
-        for process in killed:
-            process.send_signal(signal.SIGKILL)
-        assert running.wait(timeout=600) != 0, "a run with a killed job must not end well"
-
-
-def processes(words: str) -> list[psutil.Process]:
-    """Running processes, shells left out, whose command line has all of `words`."""
-    found = []
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        line = " ".join(process.info["cmdline"] or [])
-        if all(word in line for word in words.split()) and "python" in line.split(" ")[0]:
-            found.append(process)
-    return found
-
-
-def journalled(clone: Clone) -> list[dict[str, object]]:
-    lines = [line for file in sorted((clone.path / JOURNAL).glob("*.jsonl")) for line in file.read_text().splitlines()]
-    return [json.loads(line) for line in lines if line.endswith("}")]
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    return Clone(tmp_path_factory.mktemp("clone"))
-
-
-@pytest.fixture(scope="module")
-def damaged(clone: Clone) -> Clone:
-    """The world is built, and then some of its files come to harm."""
-    result = clone.snakemake("results/items/urn/items.parquet")
-    assert result.returncode == 0, result.stdout + result.stderr
-    items = pq.read_table(clone.path / "results/items/urn/items.parquet").to_pandas()
-    media = items[(items.split == "test") & (items.modality == "video")].media_path.drop_duplicates().sort_values()
-    truncated, empty, gone = (clone.path / path for path in media[:3])
-    truncated.write_bytes(truncated.read_bytes()[:700])
-    empty.write_bytes(b"")
-    gone.unlink()
-    return clone
-
-
-@pytest.fixture(scope="module")
-def finished(damaged: Clone) -> Clone:
-    """The run is killed while it labels, again while it trains, and then let through."""
-    damaged.run_and_kill(lambda: len(journalled(damaged)) >= 40, "umui.cli ask --judge tiny-teacher")
-    damaged.votes_before = len(journalled(damaged))  # type: ignore[attr-defined]
-    checkpoints = damaged.path / "results/checkpoints/clue-d"
-    damaged.run_and_kill(lambda: any(checkpoints.rglob("complete.json")),
-                         "train-student results/checkpoints/clue-d")  # fmt: skip
-    result = damaged.snakemake(*TARGETS)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return damaged
 
 
 def test_table_3_has_every_model_in_every_modality(finished: Clone) -> None:
@@ -156,9 +55,9 @@ def test_no_vote_is_asked_twice_but_those_in_flight(finished: Clone) -> None:
     distinct = {entry["request_digest"] for entry in entries}
     client = yaml.safe_load((ROOT / "config.yaml").read_text())["teachers"]["tiny-teacher"]["client"]
     assert len(entries) - len(distinct) <= 5 * client["concurrency"]
-    assert finished.votes_before >= 40  # type: ignore[attr-defined]
+    assert finished.votes_before >= 40
     log = (finished.path / "results/logs/ask/tiny-teacher/0.log").read_text()
-    assert re.search(rf"\b{finished.votes_before}\b", log), log  # type: ignore[attr-defined]
+    assert re.search(rf"\b{finished.votes_before}\b", log), log
 
 
 def test_nothing_is_left_running(finished: Clone) -> None:
@@ -176,33 +75,6 @@ def test_an_undisturbed_run_gives_the_same_bytes(finished: Clone, tmp_path: Path
     assert result.returncode == 0, result.stdout + result.stderr
     for path in paths:
         assert (finished.path / path).read_bytes() == before[path], path
-
-
-def test_a_finished_run_has_nothing_to_do(finished: Clone) -> None:
-    assert finished.snakemake(*TARGETS).returncode == 0
-    assert finished.planned() == set()
-
-
-def test_an_edit_reruns_what_it_concerns(finished: Clone) -> None:
-    metrics = finished.path / "workflow/umui/evaluation/metrics.py"
-    text = metrics.read_text()
-    metrics.write_text(text + "\nEDITED = True\n")
-    concerned = {"evaluate", "compare", "table", "reliability", "reliability_figure"}
-    assert finished.planned() - {"all"} <= concerned
-    assert "evaluate" in finished.planned()
-    metrics.write_text(text + "\n# a comment\n")
-    assert finished.planned() == set()
-    metrics.write_text(text)
-
-
-def test_a_temperature_reruns_that_teachers_chain(finished: Clone) -> None:
-    overlay = finished.path / "warmer.yaml"
-    overlay.write_text(yaml.safe_dump({"teachers": {"tiny-teacher": {"sampling": {"temperature": 0.7}}}}))
-    rules = finished.planned(overlays=("warmer.yaml",))
-    assert {"ask", "aggregate_votes", "train_student"} <= rules
-    assert not rules & {"build_urn", "extract_evidence", "make_model"}
-    planned = finished.snakemake("--dry-run", *TARGETS, overlays=("warmer.yaml",)).stdout
-    assert "judge=tiny-base" not in planned
 
 
 def test_one_number_can_be_traced_to_its_votes(finished: Clone) -> None:
