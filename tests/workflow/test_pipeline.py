@@ -3,6 +3,7 @@
 The clone is that of all workflow tests (conftest.py); later tests read what earlier ones left.
 """
 
+import json
 import os
 import re
 import shutil
