@@ -106,15 +106,16 @@ def _started(pid: int) -> int | None:
 def _acquire(path: Path, mine: Holder) -> None:
     """Make the lease `mine`, after whoever holds it is done or gone."""
     draft = path.with_name(f"{path.name}.{mine.token}")
-    draft.write_text(json.dumps(asdict(mine)), encoding="utf-8")
-    try:
-        while True:
-            with suppress(FileExistsError):
-                os.link(draft, path)
-                return
-            _wait(path)
-    finally:
-        draft.unlink()
+    while True:
+        draft.write_text(json.dumps(asdict(mine)), encoding="utf-8")
+        try:
+            os.link(draft, path)
+            return
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        _wait(path)
 
 
 def _wait(path: Path) -> None:
