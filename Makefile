@@ -17,7 +17,7 @@ endef
 .PHONY: demo all environments cost explain report test bench check schema clean help
 
 help:  ## what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 demo: $(CORE)/ready  ## results/table3.csv in the default configuration
 	@$(call SNAKEMAKE,results/table3.csv)
@@ -43,6 +43,9 @@ test: $(CORE)/test-ready environments  ## all tests, the whole pipeline at a sma
 
 # A benchmark is a script of tests/bench, run alone the same way with its own options.
 IN_STUDENT := PYTHONPATH=workflow:tests/student $(STUDENT)/bin/python
+
+test-faults: $(CORE)/ready environments  ## kill and damage a small run; SEED=0 COUNT=100
+	python tests/faults/kills.py --seed $(or $(SEED),0) --count $(or $(COUNT),100)
 
 bench: environments  ## benchmarks against other ways of doing the same, into results/bench/
 	$(IN_STUDENT) tests/bench/premise_sharing.py

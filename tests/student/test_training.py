@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from umui import config
 from umui.artifacts import PACKAGE, read_rows
 from umui.stopping import AGAIN
 from umui.student.checkpoints import Checkpoints
-from umui.student.training import train
+from umui.student.training import TrainingLoop, train
 from umui.tables import TRAINING_LOG
 
 
@@ -64,6 +65,26 @@ def test_resumed_training_gives_the_same_bytes(
         run(student_settings(), base, world, tmp_path)
     monkeypatch.undo()
     assert not (tmp_path / "student").exists()
+    assert contents(run(student_settings(), base, world, tmp_path)) == contents(uninterrupted)
+
+
+def test_a_checkpoint_that_the_disk_does_not_hold_is_told(
+    uninterrupted: Path, base: Path, world: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = TrainingLoop._save
+
+    def save_on_a_full_disk(loop: TrainingLoop, step: int) -> None:
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+        try:
+            save(loop, step)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    monkeypatch.setattr(TrainingLoop, "_save", save_on_a_full_disk)
+    with pytest.raises(ValueError, match=r"step-00000002: the checkpoint could not be written .* MB free"):
+        run(student_settings(), base, world, tmp_path)
+    monkeypatch.undo()
     assert contents(run(student_settings(), base, world, tmp_path)) == contents(uninterrupted)
 
 

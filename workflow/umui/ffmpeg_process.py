@@ -1,5 +1,6 @@
 """Find the ffmpeg binary and run it: no shell, limits on time, memory and written bytes, its messages kept short."""
 
+import errno
 import os
 import re
 import resource
@@ -13,8 +14,15 @@ from functools import cache
 import imageio_ffmpeg
 
 MESSAGE_BYTES = 2000
-# Exit codes of an ffmpeg that was told to stop, which it answers with 255, or killed, as by a system without memory.
-ENDED_FROM_OUTSIDE = {255: "SIGTERM or SIGINT", -signal.SIGHUP: "SIGHUP", -signal.SIGKILL: "SIGKILL"}
+# Exit codes of an ffmpeg that was told to stop, that was killed, as by a system without memory, or that could not write
+# (AVERROR(ENOSPC) and AVERROR(EDQUOT) as exit codes).
+NOT_THE_FILE = {
+    255: "ended by SIGTERM or SIGINT",
+    -signal.SIGHUP: "ended by SIGHUP",
+    -signal.SIGKILL: "ended by SIGKILL",
+    256 - errno.ENOSPC: "no space left on device",
+    256 - errno.EDQUOT: "disk quota exceeded",
+}
 ADDRESS = re.compile(r" @ 0x[0-9a-f]+")  # in memory, another one each time
 NO_MEMORY = re.compile(r"allocate memory|Resource temporarily unavailable|get_buffer\(\) failed")
 
@@ -71,7 +79,7 @@ def run(
 
     At `timeout_s` the whole group is killed.  No file that it writes grows beyond `max_file_bytes`, and each of its
     processes has at most `max_memory_bytes` of addresses (Linux).
-    Raises FfmpegError when someone else ended it: what it was at must not be taken for a fault of the file.
+    Raises FfmpegError when someone else ended it or the disk is full: that must not be taken for a fault of the file.
     """
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
@@ -93,10 +101,10 @@ def run(
                 exit_code = process.returncode
         log.seek(0)
         messages = log.read(MESSAGE_BYTES).decode(errors="replace").strip()
-    if exit_code in ENDED_FROM_OUTSIDE:
+    if exit_code in NOT_THE_FILE:
         raise FfmpegError(
-            f"{shlex.join(arguments)}: ended from outside ({ENDED_FROM_OUTSIDE[exit_code]}), and no fault of the file; "
-            "if memory ran out, use fewer threads or lower media.max_memory_bytes; then run again"
+            f"{shlex.join(arguments)}: {NOT_THE_FILE[exit_code]}, which is no fault of the file; free memory, or space "
+            f"in the results and in {tempfile.gettempdir()}, and run again; finished work is kept"
         )
     return Outcome(exit_code, ADDRESS.sub("", messages))
 

@@ -1,6 +1,7 @@
 """Train a student with DeepSpeed; a killed training goes on at its last checkpoint as if it had never stopped."""
 
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,9 +202,16 @@ class TrainingLoop:
 
     def _save(self, step: int) -> None:
         kept = self._checkpoints
-        self._engine.save_checkpoint(
-            str(kept.directory), tag=kept.name(step), save_latest=False, exclude_frozen_parameters=True
-        )
+        try:
+            self._engine.save_checkpoint(
+                str(kept.directory), tag=kept.name(step), save_latest=False, exclude_frozen_parameters=True
+            )
+        except RuntimeError as error:  # all that PyTorch says of a full disk is a position in the file
+            free_mb = shutil.disk_usage(kept.directory).free / 1e6
+            raise ValueError(
+                f"{kept.directory / kept.name(step)}: the checkpoint could not be written ({error}), with "
+                f"{free_mb:.1f} MB free on the disk; free space and run again: it goes on from the checkpoint before"
+            ) from error
         torch.distributed.barrier()
         if self._place.rank == 0:
             kept.complete(step)
