@@ -14,7 +14,7 @@ flock --nonblock --conflict-exit-code 75 .snakemake.lock snakemake --nolock --co
 test $$code != 75 || echo "make: another run works in this directory; wait for it, or end it" >&2; exit $$code; }
 endef
 
-.PHONY: demo all environments cost explain report test bench check schema clean help
+.PHONY: demo all environments cost explain report test test-faults bench check schema clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -41,11 +41,11 @@ test: $(CORE)/test-ready environments  ## all tests, the whole pipeline at a sma
 	python -m pytest
 	$(STUDENT)/bin/python -m pytest tests/student -m "slow or not slow"
 
-# A benchmark is a script of tests/bench, run alone the same way with its own options.
-IN_STUDENT := PYTHONPATH=workflow:tests/student $(STUDENT)/bin/python
-
 test-faults: $(CORE)/ready environments  ## kill and damage a small run; SEED=0 COUNT=100
 	python tests/faults/kills.py --seed $(or $(SEED),0) --count $(or $(COUNT),100)
+
+# A benchmark is a script of tests/bench, run alone the same way with its own options.
+IN_STUDENT := PYTHONPATH=workflow:tests/student $(STUDENT)/bin/python
 
 bench: environments  ## benchmarks against other ways of doing the same, into results/bench/
 	$(IN_STUDENT) tests/bench/premise_sharing.py

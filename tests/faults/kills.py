@@ -122,10 +122,12 @@ class Harness:
             self._disturbed_pass()
 
     def _forget(self, choice: random.Random) -> None:
-        """Delete a random part of the results."""
-        kept = {name for names in STEPS[: choice.choice([0, 0, 1, 2, 2, 3, 5])] for name in names} | {"logs"}
+        """Delete the results from a random step on."""
+        results = self.clone.path / "results"
+        steps = [step for step in STEPS if (results / step[0]).exists()]
+        kept = {name for step in steps[: choice.randrange(len(steps))] for name in step} | {"logs"}
         kept |= {name for name in KEPT_BETWEEN_RUNS if choice.random() < 0.25}
-        for path in (self.clone.path / "results").iterdir():
+        for path in results.iterdir():
             if path.name not in kept:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         _say(f"pass {self.passes}: kept {', '.join(sorted(kept))}")

@@ -228,6 +228,24 @@ def test_passing_faults_are_retried(server: ChatServer, world: Path, status: int
     assert len(server.bodies) == N_ITEMS + 3
 
 
+def test_an_endpoint_that_is_cut_off_midway_ends_the_job_and_a_rerun_asks_for_the_rest(
+    server: ChatServer, world: Path
+) -> None:
+    def cut_off(number: int, body: dict[str, Any]) -> None:
+        if number > 10:
+            raise ConnectionAbortedError  # the connection closes without an answer
+
+    server.fault = cut_off
+    with pytest.raises(ConnectionError, match=r"requests failed.*all votes are kept in .*a rerun asks for the rest"):
+        ask(judge(server.url), world)
+    assert len(server.bodies) > 10, "it was tried again"
+    answered = sorted(seed + child for seed in [body["seed"] for body in server.bodies[:10]] for child in range(5))
+    server.fault = lambda number, body: None
+    server.bodies.clear()
+    assert statuses(votes := ask(judge(server.url), world)) == {"ok"}
+    assert sorted(answered + server.seeds) == sorted(vote["seed"] for vote in votes)
+
+
 def test_a_refused_request_becomes_error_rows_and_is_asked_again_by_the_next_run(
     server: ChatServer, world: Path
 ) -> None:
