@@ -5,6 +5,7 @@ PYTHON ?= python3.11
 CORES ?= all
 CORE := $(shell $(PYTHON) workflow/umui/environment.py --print-path envs/core.txt 2>/dev/null)
 STUDENT := $(shell $(PYTHON) workflow/umui/environment.py --print-path envs/student.txt 2>/dev/null)
+TEACHER := $(shell $(PYTHON) workflow/umui/environment.py --print-path envs/teacher.txt 2>/dev/null)
 export PATH := $(CURDIR)/$(CORE)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/workflow
 
@@ -14,7 +15,7 @@ flock --nonblock --conflict-exit-code 75 .snakemake.lock snakemake --nolock --co
 test $$code != 75 || echo "make: another run works in this directory; wait for it, or end it" >&2; exit $$code; }
 endef
 
-.PHONY: demo all environments cost explain report test test-faults bench check schema clean help
+.PHONY: demo all environments cost explain report test test-faults bench bench-stages check schema clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -49,6 +50,15 @@ IN_STUDENT := PYTHONPATH=workflow:tests/student $(STUDENT)/bin/python
 
 bench: environments  ## benchmarks against other ways of doing the same, into results/bench/
 	$(IN_STUDENT) tests/bench/premise_sharing.py
+
+bench: bench-stages
+
+bench-stages: demo  ## the part of `make bench` that needs a finished demo, or no training
+	python tests/bench/media.py
+	python tests/bench/planning.py --finished .
+	python tests/bench/scaling.py
+	$(TEACHER)/bin/python tests/bench/teacher.py
+	python tests/bench/end_to_end.py
 
 check: $(CORE)/test-ready  ## formatting, lint, types
 	ruff check .

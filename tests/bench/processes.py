@@ -12,9 +12,10 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Spent:
-    """Wall time, and the largest resident set of the command or of one of its children."""
+    """Wall time, the processor's time, and the largest resident set of the command or of one of its children."""
 
     seconds: float
+    cpu_seconds: float
     megabytes: float
     output: str
 
@@ -35,7 +36,7 @@ def run(arguments: list[str], directory: Path = ROOT) -> Spent:
     (directory / ".bench-output").unlink()
     if os.waitstatus_to_exitcode(status) != 0:
         raise RuntimeError(f"{' '.join(arguments)[:200]} failed:\n{output[-2000:]}")
-    return Spent(seconds, usage.ru_maxrss / 1024, output)
+    return Spent(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output)
 
 
 def stage(*arguments: str, directory: Path = ROOT) -> Spent:

@@ -1,0 +1,44 @@
+"""The small demo from its configuration to table 3, against the same with all sharing of work off (no_sharing.yaml).
+
+    PYTHONPATH=workflow python tests/bench/end_to_end.py
+
+Both run in fresh copies of the repository, with its environments, one after the other.  The number of sequences in a
+training batch is alike.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench import compared, machine, parser, record
+from processes import ROOT, Spent, run
+
+OVERLAYS = [str(ROOT / "configs/ci.yaml")]
+WITHOUT = [*OVERLAYS, str(ROOT / "tests/bench/no_sharing.yaml")]
+
+
+def demo(*overlays: str) -> Spent:
+    """Run the demo in a copy of the repository."""
+    with TemporaryDirectory(prefix="umui-bench-") as directory:
+        copy = Path(directory)
+        tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for name in tracked.splitlines():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, copy / name)
+        (copy / ".envs").symlink_to(ROOT / ".envs")
+        command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", "2", "--configfile", *overlays, "--"]
+        return run([*command, "results/table3.csv"], copy)
+
+
+def main() -> None:
+    """Measure both ways."""
+    chosen = parser(__doc__, repeats=1).parse_args()
+    print(machine())
+    pairs = [(demo(*OVERLAYS).seconds, demo(*WITHOUT).seconds) for _ in range(chosen.repeats)]
+    record(chosen.output, [compared("end_to_end", "config=ci", "s", pairs, "all sharing off")])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Asking a teacher: ours against a naive client, and against the engine alone on the same prompts.
+
+    PYTHONPATH=workflow TEACHER_PYTHON tests/bench/teacher.py --results results
+
+Takes items, evidence and the tiny teacher of a finished run.  A measurement asks about premises that no earlier one has
+shown, all of their claims side by side.
+
+ours     the whole job but the server's start: planning, asking, journal, tables
+naive    a client that sends one request at a time, a vote a request, to the same server
+engine   vllm.LLM.chat with the server's settings, its prompts made ready before the clock starts
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from bench import compared, machine, parser, record, seconds
+
+from umui import config
+from umui.artifacts import read_table, write_table
+from umui.tables import ITEMS, MODALITIES
+from umui.teacher.asking import ask_shards
+from umui.teacher.evidence import EvidenceShelf
+from umui.teacher.messages import build
+from umui.teacher.planning import Question, plan
+from umui.teacher.server import Address, flags, serving
+from umui.teacher.usage import usage
+
+ROOT = Path(__file__).parents[2]
+NAIVE, ENGINE = "one request at a time, a vote a request", "the engine alone (vllm.LLM)"
+
+
+def premises_in_turn(results: Path, modalities: tuple[str, ...]) -> Iterator[list[str]]:
+    """Yield one test premise of each modality at a time."""
+    items = read_table(sorted(results.glob("items/*/items.parquet")), ITEMS, ["premise_id", "modality", "split"])
+    by_modality = [
+        sorted({row["premise_id"] for row in items.to_pylist() if (row["modality"], row["split"]) == (kind, "test")})
+        for kind in modalities
+    ]
+    return map(list, zip(*by_modality, strict=False))
+
+
+class Bench:
+    """A running server, the engine beside it, and the ways to ask them about some premises."""
+
+    def __init__(self, settings: config.Judge, media: config.Media, results: Path, work: Path) -> None:
+        self.settings, self.media, self.results, self.work = settings, media, results, work
+        self.model = str(results / "models/tiny-teacher")
+        self.evidence = results / "evidence/0.parquet"
+        self.rounds = 0
+
+    def items_of(self, premises: list[str]) -> Path:
+        """Write the items of these premises."""
+        path = self.work / f"items-{self.rounds}.parquet"
+        self.rounds += 1
+        table = read_table(sorted(self.results.glob("items/*/items.parquet")), ITEMS)
+        chosen = pa.array([premise in premises for premise in table["premise_id"].to_pylist()])
+        write_table(path, ITEMS, table.filter(chosen))
+        return path
+
+    def ours(self, address: Address, items: Path) -> float:
+        """Ask as a job does; return votes a second."""
+        endpoint = config.Endpoint(url=address.url, model=address.model, key_variable="BENCH_KEY")
+        settings = self.settings.model_copy(update={"endpoint": endpoint})
+        out = self.work / items.stem
+        spent = seconds(lambda: ask_shards(
+            settings, "bench", self.model, None, self.media, [items], [0], 1, [self.evidence], out / "journal",
+            out / "votes.parquet", out / "timings.parquet", out / "usage.json", out / "log", gpus=0, workers=1,
+        ))  # fmt: skip
+        return pq.read_metadata(out / "votes.parquet").num_rows / spent
+
+    def naive(self, address: Address, items: Path) -> float:
+        """Ask one vote after the other; return votes a second."""
+        import openai
+
+        client, sampling = openai.OpenAI(base_url=address.url, api_key=address.key), self.settings.sampling
+        asked = list(self._asked(items))
+
+        def all_votes() -> None:
+            for question, messages in asked:
+                for vote in range(sampling.votes):
+                    client.chat.completions.create(
+                        model=address.model,
+                        messages=messages,
+                        seed=question.seed + vote,
+                        temperature=sampling.temperature,
+                        top_p=sampling.top_p,
+                        max_tokens=sampling.max_tokens,
+                    )
+
+        return len(asked) * sampling.votes / seconds(all_votes)
+
+    def engine(self, llm: Any, items: Path) -> float:
+        """Have the engine answer all at once; return votes a second."""
+        from vllm import SamplingParams
+
+        asked, sampling = list(self._asked(items)), self.settings.sampling
+        params = [
+            SamplingParams(
+                n=sampling.votes, seed=question.seed, temperature=sampling.temperature, top_p=sampling.top_p,
+                max_tokens=sampling.max_tokens,
+            )
+            for question, _ in asked
+        ]  # fmt: skip
+        spent = seconds(lambda: llm.chat([messages for _, messages in asked], params, use_tqdm=False))
+        return len(asked) * sampling.votes / spent
+
+    def _asked(self, items: Path) -> Iterator[tuple[Question, list[dict[str, Any]]]]:
+        shelf = EvidenceShelf(self.evidence)
+        for question in plan(self.settings, self.model, None, self.media, [items], 0, 1, shelf):
+            yield question, build(question.modality, question.words, shelf.take(question.media_id, question.modality))
+
+
+def engine_of(model: str, settings: config.Judge, media: config.Media, modalities: list[Any]) -> Any:
+    """Start the engine with the flags of our server."""
+    from vllm import LLM, EngineArgs
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    line = [flag for flag in flags(settings.server, media, modalities) if flag != "--disable-uvicorn-access-log"]
+    arguments = EngineArgs.add_cli_args(FlexibleArgumentParser()).parse_args(["--model", model, *line])
+    chosen = {name: value for name, value in vars(arguments).items() if value is not None}
+    known = EngineArgs.from_cli_args(argparse.Namespace(**{**vars(arguments), **chosen}))
+    return LLM(**{name: value for name, value in vars(known).items() if value is not None})
+
+
+def main() -> None:
+    """Measure in turn."""
+    arguments = parser(__doc__, repeats=3)
+    arguments.add_argument("--results", type=Path, default=Path("results"), help="of a finished run of config.yaml")
+    arguments.add_argument("--premises", type=int, default=8, help="of each modality, in a measurement (default: 8)")
+    arguments.add_argument("--modalities", nargs="+", choices=MODALITIES, default=list(MODALITIES))
+    chosen = arguments.parse_args()
+    section = yaml.safe_load((ROOT / "config.yaml").read_text())
+    media = config.Media.model_validate(section["media"])
+    settings = config.Judge.model_validate(section["teachers"]["tiny-teacher"] | {"splits": ["test"]})
+    premises = premises_in_turn(chosen.results, tuple(chosen.modalities))
+    print(machine())
+    with TemporaryDirectory(prefix="umui-bench-") as directory:
+        bench = Bench(settings, media, chosen.results, Path(directory))
+        server = serving(
+            settings.server, media, chosen.modalities, "bench", bench.model, None, 0, 1, Path(directory) / "server.log"
+        )
+        with server as address:
+            os.environ["BENCH_KEY"] = address.key
+            llm = engine_of(bench.model, settings, media, chosen.modalities)
+
+            def drawn(count: int) -> Path:
+                return bench.items_of([name for _ in range(count) for name in next(premises)])
+
+            bench.ours(address, drawn(1)), bench.engine(llm, drawn(1)), bench.naive(address, drawn(1))  # warm up
+            before = usage(address.url)
+            pairs = [
+                (bench.ours(address, drawn(chosen.premises)), bench.engine(llm, drawn(chosen.premises)))
+                for _ in range(chosen.repeats)
+            ]
+            counted = {name: count - before[name] for name, count in usage(address.url).items()}
+            slow = [
+                (bench.ours(address, drawn(chosen.premises)), bench.naive(address, drawn(1)))
+                for _ in range(chosen.repeats)
+            ]
+    case = f"modalities={len(chosen.modalities)},premises={chosen.premises},votes={settings.sampling.votes}"
+    record(chosen.output, [
+        compared("teacher", case, "votes/s", pairs, ENGINE, better="higher"),
+        compared("teacher", case, "votes/s", slow, NAIVE, better="higher"),
+    ])  # fmt: skip
+    print(f"counted by the server while ours asked: {json.dumps(counted)}")
+
+
+if __name__ == "__main__":
+    main()
