@@ -26,11 +26,11 @@ from student_world import MEDIA, TINY, evidence_of, student_settings
 from torch.nn import functional
 
 from umui.student import tiny_architecture
-from umui.student.encoding import EncodedPremise, Encoder, Suffix
+from umui.student.encoding import Encoder
 from umui.student.evidence import Evidence, Premise
 from umui.student.model import Student
 from umui.student.omni import Omni
-from umui.student.packing import pack
+from umui.student.packing import EncodedPremise, Suffix, pack
 from umui.student.reading import Features, hidden_states, tower_features
 from umui.student.targets import target_masses
 from umui.tables import EVIDENCE

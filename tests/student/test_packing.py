@@ -1,5 +1,6 @@
 """A premise read once for several hypotheses gives what separate prompts through the plain processor give."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from student_world import HYPOTHESES, MEDIA, evidence_of, student_settings
 
 from umui.artifacts import read_rows
 from umui.prompts import rendering
+from umui.student import reading
 from umui.student.encoding import Encoder, video_arguments
 from umui.student.evidence import HEARS, SEES, Evidence, Premise
 from umui.student.generation import greedy
 from umui.student.model import Student
 from umui.student.omni import Omni
-from umui.student.packing import pack
+from umui.student.packing import Batch, pack
 from umui.student.premise_reader import PremiseReader
 from umui.student.reading import tower_features
 from umui.tables import EVIDENCE, ITEMS, MODALITIES
@@ -72,42 +74,134 @@ def loss_gradients(student: Student, losses: torch.Tensor) -> list[torch.Tensor]
     return list(torch.autograd.grad(losses.sum(), trained))
 
 
-@pytest.mark.parametrize("modality", MODALITIES)
-def test_packed_losses_and_gradients_are_those_of_separate_prompts(
-    modality: str, model: Omni, student: Student, world: dict[str, Path]
-) -> None:
-    evidence = Evidence.read([world["evidence"]])
-    encoder = Encoder(model, "claim-v1", MEDIA, evidence)
-    premises = premises_of(world, modality)[:3]
-    asked = [HYPOTHESES[: number + 2] for number in range(3)]
-    suffixes = [
-        [encoder.hypothesis(premise, hypothesis) for hypothesis in group]
-        for premise, group in zip(premises, asked, strict=True)
-    ]
-    encoded = encoder.encode(premises)
-    batch = pack(encoded, suffixes, encoder.pad_token)
-    labels_N = torch.linspace(0, 1, 2 + 3 + 4)
-    packed_N = student(batch, tower_features(student.thinker, encoded), labels_N)
-
-    separate = []
-    for premise, group in zip(premises, asked, strict=True):
-        for hypothesis in group:
+def separate_losses(
+    model: Omni, student: Student, evidence: Evidence, asked: dict[Premise, tuple[str, ...]], labels_N: torch.Tensor
+) -> torch.Tensor:
+    """The divergences of whole prompts, one forward pass each."""
+    losses = []
+    for premise, hypotheses in asked.items():
+        for hypothesis in hypotheses:
             inputs = plain_inputs(model, evidence, premise, hypothesis)
             state_H = student.thinker.model(**inputs).last_hidden_state[0, -1]
-            log_masses_I = student.head(state_H).log_softmax(-1)
-            distances_I = np.linspace(0, 1, 20) - float(labels_N[len(separate)])
+            log_masses_I = student.head(state_H).float().log_softmax(-1)
+            distances_I = np.linspace(0, 1, 20) - float(labels_N[len(losses)])
             target_I = np.exp(-(distances_I**2) / (2 * 0.05**2))
             target_I = torch.tensor(target_I / target_I.sum())
-            separate.append((target_I * (target_I.clamp(min=1e-300).log() - log_masses_I)).sum())
-    separate_N = torch.stack(separate)
+            losses.append((target_I * (target_I.clamp(min=1e-300).log() - log_masses_I)).sum())
+    return torch.stack(losses)
+
+
+def packed(encoder: Encoder, asked: dict[Premise, tuple[str, ...]]) -> Batch:
+    suffixes = [[encoder.hypothesis(premise, words) for words in hypotheses] for premise, hypotheses in asked.items()]
+    return pack(encoder.encode(list(asked)), suffixes, encoder.pad_token)
+
+
+def as_read(way: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Fix how a batch is read, whatever its shape; return the number of hypotheses of each premise."""
+    monkeypatch.setattr(reading, "LONG_PREFIX", 0 if way == "prefix first" else 10**6)
+    return [1, 1, 1] if way == "one hypothesis" else [2, 3, 4]
+
+
+@pytest.mark.parametrize("way", ["one pass", "prefix first", "one hypothesis"])
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_packed_losses_and_gradients_are_those_of_separate_prompts(
+    modality: str, way: str, model: Omni, student: Student, world: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = as_read(way, monkeypatch)
+    evidence = Evidence.read([world["evidence"]])
+    encoder = Encoder(model, "claim-v1", MEDIA, evidence)
+    asked = {
+        premise: HYPOTHESES[:count] for premise, count in zip(premises_of(world, modality)[:3], counts, strict=True)
+    }
+    batch = packed(encoder, asked)
+    features = tower_features(student.thinker, batch.premises)
+    labels_N = torch.linspace(0, 1, sum(counts))
+    packed_N = student(batch, features, labels_N)
+    separate_N = separate_losses(model, student, evidence, asked, labels_N)
     assert separate_N.std() > 0.1, "the prompts must differ, or equality says nothing"
     torch.testing.assert_close(packed_N.double(), separate_N, rtol=1e-4, atol=1e-4)
-    for packed, alone in zip(loss_gradients(student, packed_N), loss_gradients(student, separate_N), strict=True):
-        assert (packed - alone).abs().max() <= 1e-4 * alone.abs().max() + 1e-6
+    for ours, alone in zip(loss_gradients(student, packed_N), loss_gradients(student, separate_N), strict=True):
+        assert (ours - alone).abs().max() <= 1e-4 * alone.abs().max() + 1e-6
 
-    batch.positions_3BT[:, batch.segments_BT > 1] += 7
-    moved_N = student(batch, tower_features(student.thinker, encoded), labels_N)
-    assert (moved_N - packed_N).abs().max() > 1e-2, "wrong positions must show"
+    batch.positions_3BT[:, batch.segments_BT >= 1] += 7
+    moved_N = student(batch, features, labels_N)
+    assert (moved_N - packed_N).abs().max() > 1e-3, "wrong positions must show"
+
+
+@pytest.mark.parametrize("way", ["one pass", "prefix first"])
+def test_a_hypothesis_that_sees_another_shows(
+    way: str, model: Omni, student: Student, world: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_read(way, monkeypatch)
+    encoder = Encoder(model, "claim-v1", MEDIA, Evidence.read([world["evidence"]]))
+    batch = packed(encoder, dict.fromkeys(premises_of(world, "text")[:2], HYPOTHESES))
+    wanted_NI = student.masses(batch, [(None, None)] * 2)
+    shown = torch.where(batch.segments_BT > 0, 1, batch.segments_BT)
+    seen_NI = student.masses(dataclasses.replace(batch, segments_BT=shown), [(None, None)] * 2)
+    assert (seen_NI - wanted_NI).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("way", ["one pass", "prefix first", "one hypothesis"])
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_in_half_precision_packing_is_as_exact_as_separate_prompts(
+    modality: str, way: str, model: Omni, student: Student, world: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both differ from single precision by rounding; packing by no more than separate prompts do."""
+    counts = as_read(way, monkeypatch)
+    evidence = Evidence.read([world["evidence"]])
+    encoder = Encoder(model, "claim-v1", MEDIA, evidence)
+    asked = {
+        premise: HYPOTHESES[:count] for premise, count in zip(premises_of(world, modality)[:3], counts, strict=True)
+    }
+    batch, labels_N = packed(encoder, asked), torch.linspace(0, 1, sum(counts))
+
+    def results(losses_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        gradients = torch.cat([gradient.flatten() for gradient in loss_gradients(student, losses_N)])
+        return losses_N.detach().double(), gradients.double()
+
+    exact = results(separate_losses(model, student, evidence, asked, labels_N))
+    student.bfloat16()
+    separate = results(separate_losses(model, student, evidence, asked, labels_N))
+    ours = results(student(batch, tower_features(student.thinker, batch.premises), labels_N))
+    for true, alone, together in zip(exact, separate, ours, strict=True):
+        error, expected = ((value - true).norm() / true.norm() for value in (together, alone))
+        assert error <= 1.5 * expected + 0.005
+    batch.positions_3BT[:, batch.segments_BT >= 1] += 7
+    moved = results(student(batch, tower_features(student.thinker, batch.premises), labels_N))
+    assert (moved[1] - exact[1]).norm() > 1.5 * (separate[1] - exact[1]).norm() + 0.005 * exact[1].norm()
+
+
+@pytest.mark.parametrize("way", ["one pass", "prefix first"])
+def test_gradients_reach_what_the_prefix_alone_passes_through(
+    way: str, model: Omni, student: Student, world: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys and values that hypotheses read are trained through, not held fixed."""
+    as_read(way, monkeypatch)
+    encoder = Encoder(model, "claim-v1", MEDIA, Evidence.read([world["evidence"]]))
+    batch = packed(encoder, dict.fromkeys(premises_of(world, "text")[:1], HYPOTHESES))
+    table = student.thinker.get_input_embeddings().weight.requires_grad_()
+    prefix_only = torch.isin(
+        batch.tokens_BT[batch.segments_BT == 0], batch.tokens_BT[batch.segments_BT > 0]
+    ).logical_not()
+    (gradient,) = torch.autograd.grad(student(batch, [(None, None)], torch.linspace(0, 1, 4)).sum(), table)
+    words = batch.tokens_BT[batch.segments_BT == 0][prefix_only]
+    assert len(words)
+    assert (gradient[words].abs().amax(1) > 0).all()
+
+
+def test_no_logits_over_the_vocabulary(model: Omni, student: Student, world: dict[str, Path]) -> None:
+    """Neither training nor prediction of a distribution runs the vocabulary's head."""
+    encoder = Encoder(model, "claim-v1", MEDIA, Evidence.read([world["evidence"]]))
+    batch = packed(encoder, dict.fromkeys(premises_of(world, "text")[:2], HYPOTHESES))
+
+    def refuse(*arguments: Any) -> None:
+        raise AssertionError("the vocabulary's head was run")
+
+    model.thinker.lm_head.register_forward_pre_hook(refuse)
+    with pytest.raises(AssertionError, match="head was run"):
+        model.thinker.lm_head(torch.zeros(1, model.thinker.config.text_config.hidden_size))
+    student(batch, [(None, None)] * 2, torch.linspace(0, 1, 8)).sum().backward()
+    student.masses(batch, [(None, None)] * 2)
 
 
 @pytest.mark.parametrize("modality", MODALITIES)

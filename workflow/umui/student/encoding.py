@@ -7,7 +7,6 @@ encoded with each hypothesis anew, as an `AskedPremise`, and the suffix is the t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
@@ -17,6 +16,7 @@ from umui import config
 from umui.prompts import rendering
 from umui.student.evidence import HEARS, SEES, AskedPremise, Evidence, Premise
 from umui.student.omni import Omni
+from umui.student.packing import EncodedPremise, Suffix
 from umui.tables import Modality
 
 SPATIAL_FACTOR_PX = 28  # a patch is 14 pixels, and 2 x 2 patches make a token
@@ -26,27 +26,6 @@ RATE_SHORTFALL = 1e-6
 LEAST_SOUND_S = 0.1  # of shorter sounds the audio tower makes no token
 REMEMBERED_SUFFIXES = 1 << 16
 _WORDS = "\N{SYMBOL FOR SUBSTITUTE}"  # stands for a user's words while the chat template is cut up
-
-
-@dataclass(frozen=True)
-class EncodedPremise:
-    """A prefix: its P tokens and, for what is seen and heard, the inputs of the towers."""
-
-    premise_id: str
-    modality: Modality
-    tokens_P: torch.Tensor
-    positions_3P: torch.Tensor  # time, height and width
-    patches: torch.Tensor | None  # patches, values of a patch
-    grid_3: torch.Tensor | None  # patches in time, height and width
-    mel_FT: torch.Tensor | None  # mel bins, frames of 10 ms
-
-
-@dataclass(frozen=True)
-class Suffix:
-    """A hypothesis or an instruction, and the answer where it is known."""
-
-    prompt: list[int]
-    answer: list[int]
 
 
 def video_arguments(media_settings: config.Media) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from umui.student.encoding import EncodedPremise, Suffix
-from umui.student.packing import PADDING, pack
+from umui.student.packing import PADDING, EncodedPremise, Suffix, pack
 from umui.student.reading import Features, embed
 
 
@@ -31,7 +30,7 @@ def greedy(
     decoder(
         inputs_embeds=embed(thinker, prefix, features),
         position_ids=prefix.positions_3BT,
-        attention_mask={"full_attention": prefix.attention()},
+        attention_mask={"full_attention": None},  # each position sees those before it; the padding comes last
         past_key_values=cache,
         use_cache=True,
     )

@@ -5,14 +5,36 @@ positions that it would have if it stood alone after the prefix: results and gra
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from umui.student.encoding import EncodedPremise, Suffix
+if TYPE_CHECKING:
+    from umui.tables import Modality  # which needs pyarrow; here and in reading.py torch and transformers are enough
 
 PADDING = -1
+
+
+@dataclass(frozen=True)
+class EncodedPremise:
+    """A prefix: its P tokens and, for what is seen and heard, the inputs of the towers."""
+
+    premise_id: str
+    modality: "Modality"
+    tokens_P: torch.Tensor
+    positions_3P: torch.Tensor  # time, height and width
+    patches: torch.Tensor | None  # patches, values of a patch
+    grid_3: torch.Tensor | None  # patches in time, height and width
+    mel_FT: torch.Tensor | None  # mel bins, frames of 10 ms
+
+
+@dataclass(frozen=True)
+class Suffix:
+    """A hypothesis or an instruction, and the answer where it is known."""
+
+    prompt: list[int]
+    answer: list[int]
 
 
 @dataclass(frozen=True)
@@ -26,25 +48,24 @@ class Batch:
     rows_N: torch.Tensor
     ends_N: torch.Tensor  # the last token of each suffix' prompt
     answers: Sequence[Sequence[int]]  # the answer of each suffix, perhaps empty
+    n_tokens: int  # that are not padding
+    shortest_prefix: int
+    most_suffixes: int  # of a row
 
-    @property
-    def n_tokens(self) -> int:
-        """The tokens that are not padding."""
-        return int((self.segments_BT != PADDING).sum())
-
-    def attention(self) -> torch.Tensor:
-        """Return which position sees which: boolean, shape (B, 1, T, T)."""
+    def attention(self, first: int = 0) -> torch.Tensor:
+        """Return what the positions from column `first` on see: boolean, shape (B, 1, T - first, T)."""
         segments_BT = self.segments_BT
-        earlier_TT = torch.ones(segments_BT.shape[1], segments_BT.shape[1], device=segments_BT.device).tril().bool()
-        reader_BTS, read_BTS = segments_BT[:, :, None], segments_BT[:, None, :]
-        own_or_prefix_BTS = (read_BTS == 0) | (read_BTS == reader_BTS)
-        return (earlier_TT & own_or_prefix_BTS)[:, None]
+        columns_T = torch.arange(segments_BT.shape[1], device=segments_BT.device)
+        earlier_RT = columns_T[first:, None] >= columns_T
+        reader_BR1, read_B1T = segments_BT[:, first:, None], segments_BT[:, None, :]
+        own_or_prefix_BRT = (read_B1T == 0) | (read_B1T == reader_BR1)
+        return (earlier_RT & own_or_prefix_BRT)[:, None]
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch with its index tensors on `device`; the towers' inputs are moved when they are needed."""
         names = ("tokens_BT", "positions_3BT", "segments_BT", "rows_N", "ends_N")
-        moved: dict[str, Any] = {name: getattr(self, name).to(device) for name in names}
-        return Batch(premises=self.premises, answers=self.answers, **moved)
+        moved: dict[str, Any] = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
+        return replace(self, **moved)
 
 
 def pack(premises: Sequence[EncodedPremise], suffixes: Sequence[Sequence[Suffix]], pad_token: int) -> Batch:
@@ -74,4 +95,15 @@ def pack(premises: Sequence[EncodedPremise], suffixes: Sequence[Sequence[Suffix]
             ends.append(column + len(suffix.prompt) - 1)
             answers.append(suffix.answer)
             column += len(ids)
-    return Batch(premises, tokens_BT, positions_3BT, segments_BT, torch.tensor(rows), torch.tensor(ends), answers)
+    return Batch(
+        premises,
+        tokens_BT,
+        positions_3BT,
+        segments_BT,
+        rows_N=torch.tensor(rows),
+        ends_N=torch.tensor(ends),
+        answers=answers,
+        n_tokens=sum(widths),
+        shortest_prefix=min(len(premise.tokens_P) for premise in premises),
+        most_suffixes=max(len(group) for group in suffixes),
+    )

@@ -13,12 +13,12 @@ from umui import config
 from umui.artifacts import read_table, shard_of, write_table
 from umui.progress import reported
 from umui.student import student_directory
-from umui.student.encoding import Encoder, Suffix
+from umui.student.encoding import Encoder
 from umui.student.evidence import AskedPremise, Evidence, Premise, View
 from umui.student.generation import greedy
 from umui.student.model import Reader, answer_text, parse_answer
 from umui.student.omni import Omni
-from umui.student.packing import pack
+from umui.student.packing import Suffix, pack
 from umui.student.reading import tower_features
 from umui.student.targets import expectation
 from umui.tables import ITEMS, MODALITIES, PREDICTIONS

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import torch
 
-from umui.student.encoding import EncodedPremise, Encoder
+from umui.student.encoding import Encoder
 from umui.student.evidence import Premise
 from umui.student.omni import Omni
+from umui.student.packing import EncodedPremise
 from umui.student.reading import Features, tower_features
 
 MEMORY_BYTES = 4 << 30  # of what is remembered; beyond it premises are read anew

@@ -6,9 +6,11 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from umui.student.encoding import EncodedPremise
-from umui.student.packing import Batch
+from umui.student.packing import Batch, EncodedPremise
 
+# From so many tokens on, a prefix is read in a pass of its own: causal attention needs no mask, and its kernels are
+# faster.  Below it, the second pass costs more than it saves (docs/performance.md).
+LONG_PREFIX = 512
 Features = tuple[torch.Tensor | None, torch.Tensor | None]  # of the frames and of the sound: (tokens, hidden size)
 
 
@@ -43,20 +45,35 @@ def tower_features(thinker: Any, premises: Sequence[EncodedPremise]) -> list[Fea
 def embed(thinker: Any, batch: Batch, features: Sequence[Features]) -> torch.Tensor:
     """Return the text decoder's inputs, shape (B, T, hidden size), with the towers' features in their places."""
     embeddings_BTH = thinker.get_input_embeddings()(batch.tokens_BT)
-    placeholders = (thinker.config.video_token_id, thinker.config.audio_token_id)
-    for stream, token in enumerate(placeholders):
+    for stream, token in enumerate((thinker.config.video_token_id, thinker.config.audio_token_id)):
         parts = [feature for row in features if (feature := row[stream]) is not None]
         if parts:
-            here_BT1 = (batch.tokens_BT == token)[..., None]
-            values = torch.cat(parts).to(embeddings_BTH)
-            assert int(here_BT1.sum()) == len(values), "features and placeholders must be as many"
-            embeddings_BTH = embeddings_BTH.masked_scatter(here_BT1, values)
+            values = torch.cat([part.to(embeddings_BTH, non_blocking=True) for part in parts])
+            # Counted on the premises, which are in the computer's memory: asking the GPU would make it wait.
+            placeholders = sum(int((premise.tokens_P == token).sum()) for premise in batch.premises)
+            assert placeholders == len(values), "features and placeholders must be as many"
+            embeddings_BTH = embeddings_BTH.masked_scatter((batch.tokens_BT == token)[..., None], values)
     return embeddings_BTH
 
 
 def hidden_states(thinker: Any, batch: Batch, features: Sequence[Features]) -> torch.Tensor:
-    """Return the text decoder's last hidden states, shape (B, T, hidden size)."""
-    return _decode(thinker, embed(thinker, batch, features), batch.positions_3BT, batch.attention(), cache=None)
+    """Return the text decoder's last hidden states, shape (B, T, hidden size).
+
+    How they are computed depends on the batch's shape.  Rows of one suffix are plain causal sequences.  Long prefixes
+    are read first, and all that follows goes on from their keys and values, through which gradients flow.  Else all
+    is one pass under the mask.  The results differ by rounding alone.
+    """
+    embeddings_BTH, first = embed(thinker, batch, features), batch.shortest_prefix
+    if batch.most_suffixes <= 1:
+        return _decode(thinker, embeddings_BTH, batch.positions_3BT, None, cache=None)
+    if first < LONG_PREFIX:
+        return _decode(thinker, embeddings_BTH, batch.positions_3BT, batch.attention(), cache=None)
+    cache = DynamicCache(config=thinker.model.language_model.config)
+    prefix_BPH = _decode(thinker, embeddings_BTH[:, :first], batch.positions_3BT[:, :, :first], None, cache)
+    rest_BRH = _decode(
+        thinker, embeddings_BTH[:, first:], batch.positions_3BT[:, :, first:], batch.attention(first), cache
+    )
+    return torch.cat([prefix_BPH, rest_BRH], dim=1)
 
 
 def hidden_states_after(thinker: Any, batch: Batch, features: Sequence[Features], shared: int) -> torch.Tensor:
@@ -75,8 +92,9 @@ def hidden_states_after(thinker: Any, batch: Batch, features: Sequence[Features]
 
 
 def _decode(
-    thinker: Any, embeddings_BTH: torch.Tensor, positions_3BT: torch.Tensor, attention: torch.Tensor, cache: Any
+    thinker: Any, embeddings_BTH: torch.Tensor, positions_3BT: torch.Tensor, attention: torch.Tensor | None, cache: Any
 ) -> torch.Tensor:
+    """Run the text decoder; without `attention` each position sees those before it."""
     output = thinker.model.language_model(
         inputs_embeds=embeddings_BTH,
         position_ids=positions_3BT,

@@ -23,9 +23,9 @@ from umui.artifacts import read_rows
 from umui.progress import reported
 from umui.prompts import rendering
 from umui.student import omni, tiny_architecture
-from umui.student.encoding import EncodedPremise, Encoder, Suffix
+from umui.student.encoding import Encoder
 from umui.student.evidence import Evidence, Premise
-from umui.student.packing import pack
+from umui.student.packing import EncodedPremise, Suffix, pack
 from umui.student.reading import answer_positions, hidden_states_after, tower_features
 from umui.tables import ITEMS, LESSONS, MODALITIES, Modality
 

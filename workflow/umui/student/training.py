@@ -17,10 +17,10 @@ from umui.progress import reported
 from umui.stopping import AGAIN, Wish, heeding
 from umui.student import omni, processes, student_directory, training_items
 from umui.student.checkpoints import Checkpoints
-from umui.student.encoding import Encoder, Suffix
+from umui.student.encoding import Encoder
 from umui.student.evidence import AskedPremise, Evidence, Premise
 from umui.student.model import DTYPES, Student, answer_text, stream
-from umui.student.packing import Batch, pack
+from umui.student.packing import Batch, Suffix, pack
 from umui.student.premise_reader import PremiseReader
 from umui.student.processes import Place
 from umui.student.reading import Features
