@@ -239,7 +239,8 @@ def test_frames_keep_their_times_and_their_size(model: Omni, world: dict[str, Pa
 def test_remembered_premises_equal_those_read_anew(model: Omni, world: dict[str, Path]) -> None:
     encoder = Encoder(model, "claim-v1", MEDIA, Evidence.read([world["evidence"]]))
     premises = premises_of(world, "audiovisual")
-    remembering, forgetful = PremiseReader(encoder, model), PremiseReader(encoder, model, memory_bytes=0)
+    thinker = model.thinker.requires_grad_(False)
+    remembering, forgetful = PremiseReader(encoder, thinker), PremiseReader(encoder, thinker, memory_bytes=0)
     remembering.read(premises)
     for ours, anew in zip(remembering.read(premises[::-1])[1], forgetful.read(premises[::-1])[1], strict=True):
         for feature, other in zip(ours, anew, strict=True):

@@ -32,10 +32,10 @@ def predict(
     student: Path, base: Path, world: dict[str, Path], output: Path, settings: config.Student, **changes: Any
 ) -> list[dict[str, Any]]:
     view = changes.pop("view", "full")
-    given = {"splits": ["test"], "shard": 0, "shards": 1} | changes
+    given = {"splits": ["test"], "shard": 0, "shards": 1, "workers": 1} | changes
     predict_shard(
         settings, MEDIA, base=str(base), revision=None, student=student, views=[(view, "CLUE", str(output))],
-        items=[world["items"]], evidence=world["evidence"], workers=1, **given,
+        items=[world["items"]], evidence=world["evidence"], **given,
     )  # fmt: skip
     return read_rows(output, PREDICTIONS)
 

@@ -25,7 +25,7 @@ class Killed(Exception):
     """Stands for a kill in the tests within one process."""
 
 
-def run(settings: config.Student, base: Path, world: dict[str, Path], directory: Path) -> Path:
+def run(settings: config.Student, base: Path, world: dict[str, Path], directory: Path, **features: Any) -> Path:
     train(
         settings,
         MEDIA,
@@ -37,6 +37,7 @@ def run(settings: config.Student, base: Path, world: dict[str, Path], directory:
         checkpoints=directory / "checkpoints",
         output=directory / "student",
         workers=1,
+        **features,
     )
     return directory / "student"
 

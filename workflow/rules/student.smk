@@ -2,7 +2,8 @@
 
 Reads:     items, evidence, labels, base models
 Writes:    results/students/{student}/, results/predictions/students/{student}/{view}/{shard}.parquet
-Keeps:     results/checkpoints/{student}/: a killed training goes on from its last checkpoint
+Keeps:     results/checkpoints/{student}/: a killed training goes on from its last checkpoint;
+           results/features/: what the frozen towers made of premises, up to `features_mb`, which changes no result
 Wildcards: student; shard.  Views: full, or audiovisual premises with frames or sound only
 """
 
@@ -25,6 +26,7 @@ rule train_student:
     resources:
         mem_mb=4000,
         gpu=0,
+        features_mb=20000,
     params:
         python=python_of("student"),
         settings=lambda wildcards: CONFIG.students[wildcards.student].as_json(),
@@ -43,6 +45,7 @@ rule train_student:
             --media-settings {params.media:q} --base {params.base} --items {input.item_tables} \
             --evidence {input.evidence} {params.labels} --checkpoints {params.checkpoints} \
             --output {output.student} --workers {threads} \
+            --features results/features --features-mb {resources.features_mb} \
             > >(tee {log} | grep --line-buffered -E "^(steps|store)" | sed -u "s/^/train_student {params.name}: /" >&2) 2>&1
         """
 
@@ -67,6 +70,7 @@ rule predict:
     resources:
         mem_mb=3000,
         gpu=0,
+        features_mb=20000,
     params:
         python=python_of("student"),
         settings=lambda wildcards: CONFIG.students[wildcards.student].as_json(),
@@ -86,5 +90,6 @@ rule predict:
             --base {params.base} --student {input.student} --view full {params.name:q} {output.full} \
             --view frames {params.frames_only:q} {output.frames} --view sound {params.sound_only:q} {output.sound} \
             --splits {params.splits} --items {input.item_tables} --shard {params.shard} --shards {params.shards} \
-            --evidence {input.evidence} --workers {threads} 2>{log}
+            --evidence {input.evidence} --workers {threads} \
+            --features results/features --features-mb {resources.features_mb} 2>{log}
         """

@@ -1,5 +1,6 @@
 """Subcommands that make, train and ask models of our own."""
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def add(stages: Any) -> None:
     )
     parser.add_argument("--checkpoints", type=Path, required=True, help="directory of checkpoints, kept between runs")
     parser.add_argument("--output", type=Path, required=True, help="the student's directory, written")
+    _features(parser)
     workers(parser)
 
     parser = stage(stages, "predict", "umui.student.prediction:predict_shard", "Predict one shard with a student.")
@@ -67,4 +69,10 @@ def add(stages: Any) -> None:
     parser.add_argument("--splits", nargs="+", required=True, help="which splits to predict")
     items_and_shard(parser)
     parser.add_argument("--evidence", type=Path, required=True, help="evidence table of the shard")
+    _features(parser)
     workers(parser)
+
+
+def _features(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--features", type=Path, default=None, help="directory of features that are kept between runs")
+    parser.add_argument("--features-mb", type=int, default=0, help="most megabytes of them; 0 keeps none")

@@ -79,6 +79,10 @@ class Encoder:
         """Return the length of a premise's sound in seconds; 0 without sound."""
         return self._evidence.sound_s(premise.media_id)
 
+    def evidence_digest(self, premise: Premise) -> str | None:
+        """Return the digest of what is shown of a premise beside its words; None of a text."""
+        return None if premise.modality == "text" else self._evidence.digest(premise.media_id)
+
     def encode(self, premises: Sequence[Premise], system: str | None = None) -> list[EncodedPremise]:
         """Encode premises that can be shown; `system` replaces the prompt's own system words.
 

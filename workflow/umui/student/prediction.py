@@ -19,7 +19,7 @@ from umui.student.generation import greedy
 from umui.student.model import Reader, answer_text, parse_answer
 from umui.student.omni import Omni
 from umui.student.packing import Suffix, pack
-from umui.student.reading import tower_features
+from umui.student.premise_reader import PremiseReader, Shelf, shelf
 from umui.student.targets import expectation
 from umui.tables import ITEMS, MODALITIES, PREDICTIONS
 
@@ -39,8 +39,10 @@ def predict_shard(
     shards: int,
     evidence: Path,
     workers: int,
+    features: Path | None = None,
+    features_mb: int = 0,
 ) -> None:
-    """Write the predictions on one shard's items of the splits.
+    """Write the predictions on one shard's items of the splits; `features` are kept between runs (premise_reader.py).
 
     A view is what is shown, the model's name in its table, and the table; but for the full one it is of audiovisual
     items alone.
@@ -51,13 +53,15 @@ def predict_shard(
     model, trained = load(student, base, revision)
     shown = Evidence.read([evidence])
     encoder = Encoder(model, settings.prompt, media_settings, shown)
-    predictor = Predictor(trained, encoder)
-    for view, name, predictions in views:
-        asked = _asked(items, splits, shard, shards, view)
-        if encoder.claim_first:
-            asked = _apart(asked)
-        rows = _predicted(predictor, encoder, shown, asked, name, settings.batch_premises)
-        write_table(Path(predictions), PREDICTIONS, rows)
+    base_digest = student_directory.describe(student).base_digest
+    with shelf(features, features_mb, base_digest, media_settings, trained.thinker) as kept_features:
+        predictor = Predictor(trained, encoder, kept_features)
+        for view, name, predictions in views:
+            asked = _asked(items, splits, shard, shards, view)
+            if encoder.claim_first:
+                asked = _apart(asked)
+            rows = _predicted(predictor, encoder, shown, asked, name, settings.batch_premises)
+            write_table(Path(predictions), PREDICTIONS, rows)
 
 
 def _predicted(
@@ -91,15 +95,15 @@ Asked = dict[Premise, list[tuple[str, str]]]  # item_id and hypothesis of each i
 class Predictor:
     """Answers batches of premises with their hypotheses."""
 
-    def __init__(self, student: Reader, encoder: Encoder) -> None:
+    def __init__(self, student: Reader, encoder: Encoder, shelf: Shelf | None = None) -> None:
         self._student, self._encoder = student, encoder
+        self._reader = PremiseReader(encoder, student.thinker, shelf, memory_bytes=0)
         self._most_tokens = len(encoder.suffix("", answer_text(0)).answer)  # no answer of the trained form is longer
 
     @torch.no_grad()
     def answer(self, premises: Sequence[Premise], hypotheses: Sequence[Sequence[str]]) -> list[Answer]:
         """Return the answers on all hypotheses, premise by premise."""
-        encoded = self._encoder.encode(premises)
-        features = tower_features(self._student.thinker, encoded)
+        encoded, features = self._reader.read(premises)
         suffixes = [
             [self._encoder.hypothesis(premise, hypothesis) for hypothesis in group]
             for premise, group in zip(premises, hypotheses, strict=True)

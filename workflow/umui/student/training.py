@@ -2,8 +2,10 @@
 
 import math
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,12 @@ from umui.student import omni, processes, student_directory, training_items
 from umui.student.checkpoints import Checkpoints
 from umui.student.encoding import Encoder
 from umui.student.evidence import AskedPremise, Evidence, Premise
+from umui.student.lookahead import Lookahead
 from umui.student.model import DTYPES, Student, answer_text, stream
 from umui.student.packing import Batch, Suffix, pack
-from umui.student.premise_reader import PremiseReader
+from umui.student.premise_reader import PremiseReader, Prepared, shelf
 from umui.student.processes import Place
-from umui.student.reading import Features
-from umui.student.sampling import Sampler, Step, Unit
+from umui.student.sampling import Sampler, Unit
 from umui.student.training_items import TrainingItems
 
 BETAS = (0.9, 0.98)
@@ -42,11 +44,14 @@ def train(
     checkpoints: Path,
     output: Path,
     workers: int,
+    features: Path | None = None,
+    features_mb: int = 0,
 ) -> None:
     """Train the student and write its directory; `labels` are groups of a dataset's name and its labels tables.
 
-    One process, or each of several ranks, calls it.  `checkpoints` is kept between runs; at SIGTERM the step under way
-    is finished and kept, and the exit code is `umui.stopping.AGAIN`.
+    One process, or each of several ranks, calls it.  `checkpoints` is kept between runs, and so is `features`, which other
+    trainings and predictions use too (premise_reader.py).  At SIGTERM the step under way is finished and kept, and the
+    exit code is `umui.stopping.AGAIN`.
     The same inputs, settings, ranks and number of threads (`workers`) give the same bytes on a CPU.
     """
     torch.set_num_threads(workers)
@@ -63,10 +68,12 @@ def train(
     identity = [digests, settings.model_dump(mode="json"), media_settings.model_dump(mode="json"), workers]
     kept = Checkpoints(checkpoints, digest_json(identity))
     model.thinker.to(place.device)
-    loop = TrainingLoop(settings, place, Student(model, settings), PremiseReader(encoder, model), encoder, data, kept)
-    if place.rank == 0:
-        print(f"training on {data.n_premises} premises: {data.counts}", flush=True)
-    with heeding() as wish:
+    student = Student(model, settings)
+    with shelf(features, features_mb, base_digest, media_settings, model.thinker) as kept_features, heeding() as wish:
+        reader = PremiseReader(encoder, model.thinker, kept_features)
+        loop = TrainingLoop(settings, place, student, reader, encoder, data, kept)
+        if place.rank == 0:
+            print(f"training on {data.n_premises} premises: {data.counts}", flush=True)
         loop.run(wish)
     if place.rank == 0:
         origin = {"base": base, "revision": revision, "base_digest": base_digest}
@@ -84,7 +91,7 @@ class Micro:
     """What one rank reads in one micro-batch."""
 
     batch: Batch
-    features: list[Features]
+    prepared: list[Prepared]
     labels_N: torch.Tensor
 
 
@@ -115,7 +122,12 @@ class TrainingLoop:
         if self._place.rank == 0:
             board = SummaryWriter(str(self._checkpoints.directory / "tensorboard"), purge_step=first + 1)
         steps = range(first, self.n_steps)
-        rows = (self._step(number) for number in steps)
+        start = time.perf_counter()
+        ahead = Lookahead(
+            partial(self._micro, number, micro) for number in steps for micro in range(self._training.accumulation)
+        )
+        micros = iter(ahead)
+        rows = (self._step(number, micros) for number in steps)
         told = reported(rows, len(steps), "steps", _tell) if self._place.rank == 0 else rows
         ends = False
         for row in told:
@@ -130,48 +142,55 @@ class TrainingLoop:
                 break
         if board is not None:
             board.close()
+            passed_s = time.perf_counter() - start
+            print(f"waited for data {ahead.waited_s / passed_s:.1%} of {passed_s:.0f} s", flush=True)
         if ends:
             if self._place.rank == 0:
                 print("told to end; a checkpoint is kept, and another run goes on from it", flush=True)
             raise SystemExit(AGAIN)
 
-    def _step(self, number: int) -> dict[str, Any]:
+    def _step(self, number: int, micros: Iterator[Micro]) -> dict[str, Any]:
         """Take one optimizer step; return its row of the training log."""
         plan = self._sampler.step(number)
         rate = learning_rate(self._training, number, self.n_steps)
         for group in self._engine.optimizer.param_groups:
             group["lr"] = rate
-        loss = tokens = positions = 0.0
-        for micro_number, micro in enumerate(self._micros(plan)):
+        loss_sum = torch.zeros((), dtype=torch.float64, device=self._place.device)
+        tokens = positions = 0
+        for micro_number in range(self._training.accumulation):
+            micro = next(micros)
+            batch, features = micro.batch.to(self._place.device), self._reader.finish(micro.prepared)
             purpose = "dropout", number, micro_number, self._place.rank
             with stream(self._training.seed, *purpose, device=self._place.device):
-                losses_N = self._engine(micro.batch, micro.features, micro.labels_N)
+                losses_N = self._engine(batch, features, micro.labels_N.to(self._place.device))
             # The engine averages over micro-batches and ranks; this makes it the mean over the step's items.
             share = self._training.accumulation * self._place.ranks / plan.n_items
             self._engine.backward(losses_N.sum() * share)
             self._engine.step()
-            loss += float(losses_N.detach().double().sum())
-            tokens += micro.batch.n_tokens
-            positions += micro.batch.segments_BT.numel()
-        loss, tokens, positions = self._place.sum(loss, tokens, positions)
+            loss_sum += (
+                losses_N.detach().double().sum()
+            )  # read at the step's end: before, the device would be waited for
+            tokens += batch.n_tokens
+            positions += batch.segments_BT.numel()
+        loss, all_tokens, all_positions = self._place.sum(float(loss_sum), tokens, positions)
         return {
             "step": number + 1,
             "modality": plan.modality,
             "loss": loss / plan.n_items,
             "gradient_norm": float(self._engine.get_global_grad_norm()),
             "learning_rate": rate,
-            "n_tokens": int(tokens),
-            "padding_share": 1 - tokens / positions,
+            "n_tokens": int(all_tokens),
+            "padding_share": 1 - all_tokens / all_positions,
         }
 
-    def _micros(self, plan: Step) -> Iterator[Micro]:
-        for ranks in plan.batches:
-            together = [pair for unit in ranks[self._place.rank] for pair in self._read_together(unit)]
-            premises, features = self._reader.read([premise for premise, _ in together])
-            suffixes = [[self._suffix(premise, *asked) for asked in group] for premise, group in together]
-            batch = pack(premises, suffixes, self._encoder.pad_token).to(self._place.device)
-            labels = [label for _, group in together for _, label in group]
-            yield Micro(batch, features, torch.tensor(labels, device=self._place.device))
+    def _micro(self, step: int, number: int) -> Micro:
+        """Prepare micro-batch `number` of a step, as far as the device is not needed for it."""
+        units = self._sampler.step(step).batches[number][self._place.rank]
+        together = [pair for unit in units for pair in self._read_together(unit)]
+        prepared = self._reader.prepare([premise for premise, _ in together])
+        suffixes = [[self._suffix(premise, *asked) for asked in group] for premise, group in together]
+        batch = pack([piece.encoded for piece in prepared], suffixes, self._encoder.pad_token)
+        return Micro(batch, prepared, torch.tensor([label for _, group in together for _, label in group]))
 
     def _read_together(self, unit: Unit) -> Iterator[tuple[Premise, list[tuple[str, float]]]]:
         """Yield a premise with its hypotheses and labels; with each alone where the prompt puts the claim first."""
