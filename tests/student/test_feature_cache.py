@@ -1,5 +1,6 @@
 """Features that are kept on disk change no byte of a result, and nothing broken is believed."""
 
+import multiprocessing
 import os
 import time
 from pathlib import Path
@@ -83,6 +84,31 @@ def test_what_a_kill_left_goes_after_an_hour(tmp_path: Path) -> None:
     FeatureCache(tmp_path, BIG)
     assert not old.exists()
     assert new.exists()
+
+
+def test_killed_writers_beside_each_other_leave_nothing_broken(tmp_path: Path) -> None:
+    def write_for_ever() -> None:
+        cache, number = FeatureCache(tmp_path, BIG), 0
+        while True:
+            key = f"{number % 100:02d}" + "0" * 62
+            store(cache, key, *[float(number % 100)] * 20_000)
+            number += 1
+
+    for _ in range(3):
+        writers = [multiprocessing.get_context("fork").Process(target=write_for_ever) for _ in range(2)]
+        for writer in writers:
+            writer.start()
+        time.sleep(0.3)
+        for writer in writers:
+            writer.kill()
+            writer.join()
+    paths = list(tmp_path.glob("*/*.safetensors"))
+    reader = FeatureCache(tmp_path, BIG)
+    assert len(paths) > 5
+    for path in paths:
+        found = reader.load(path.stem)
+        assert found is not None
+        assert set(found["features"].tolist()) == {float(path.stem[:2])}
 
 
 def test_a_disk_that_cannot_be_written_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from umui.student.evidence import Evidence, Premise
 from umui.student.model import Student, parse_answer, stream
 from umui.student.omni import Omni
 from umui.student.packing import Batch, pack
-from umui.student.training import learning_rate, n_steps
+from umui.student.training import learning_rate
 from umui.tables import EVIDENCE
 
 
@@ -97,8 +97,3 @@ def test_the_learning_rate_warms_up_and_falls_along_a_cosine() -> None:
     assert rates[8] == pytest.approx(0.05)  # half way down
     constant = student_settings(learning_rate=0.1, warmup_steps=4, steps=12, schedule="constant").training
     assert learning_rate(constant, 11, 12) == pytest.approx(0.1)
-
-
-def test_a_training_may_be_so_many_passes_long() -> None:
-    settings = student_settings(steps=None, epochs=2.5).training
-    assert n_steps(settings, steps_per_pass=7) == 18

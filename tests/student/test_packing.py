@@ -236,6 +236,14 @@ def test_frames_keep_their_times_and_their_size(model: Omni, world: dict[str, Pa
     assert (times - times[0]).tolist() == [8 * number for number in range(n_frames // 2)]  # 2 / 6.25 Hz x 25 a second
 
 
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_lengths_are_known_without_decoding(modality: str, model: Omni, world: dict[str, Path]) -> None:
+    encoder = Encoder(model, "claim-v1", MEDIA, Evidence.read([world["evidence"]]))
+    premises = premises_of(world, modality)
+    lengths = [len(encoded.tokens_P) for encoded in encoder.encode(premises)]
+    assert [encoder.n_tokens(premise) for premise in premises] == lengths
+
+
 def test_remembered_premises_equal_those_read_anew(model: Omni, world: dict[str, Path]) -> None:
     encoder = Encoder(model, "claim-v1", MEDIA, Evidence.read([world["evidence"]]))
     premises = premises_of(world, "audiovisual")

@@ -248,7 +248,11 @@ class Training(Settings):
 
     steps: Count | None = Field(description="optimizer steps; null: as many as `epochs` take")
     epochs: Positive | None = Field(description="passes over the premises; null where `steps` says how long")
-    premises_per_batch: Count = Field(description="of a micro-batch on one rank")
+    premises_per_batch: Count = Field(description="of a micro-batch on one rank; with tokens_per_batch, at most")
+    tokens_per_batch: Count | None = Field(
+        description="positions of a micro-batch, padding included, at most, unless one premise alone has more; batches "
+        "then hold premises of similar lengths.  null: every batch has premises_per_batch"
+    )
     hypotheses_per_premise: Count = Field(description="most hypotheses of a premise in a micro-batch")
     accumulation: Count = Field(description="micro-batches of an optimizer step")
     batching: Literal["by_modality", "mixed"] = Field(

@@ -102,7 +102,7 @@ def _of_source(items: pd.DataFrame, dataset: str, source: TrainingSource) -> pd.
 
 
 def _steps(student: Student, premises: pd.DataFrame) -> tuple[int, int]:
-    """Return the optimizer steps of the training, and of one pass."""
+    """Return the optimizer steps of the training, and of one pass: at least, where batches are made by tokens."""
     training = student.training
     a_step = training.premises_per_batch * training.accumulation * training.ranks
     pools = premises.groupby("modality").size() if training.batching == "by_modality" else pd.Series([len(premises)])

@@ -6,6 +6,7 @@ its tokens do not depend on what follows.  Where the prompt puts the claim first
 encoded with each hypothesis anew, as an `AskedPremise`, and the suffix is the turn to the assistant alone.
 """
 
+import math
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
@@ -23,6 +24,7 @@ SPATIAL_FACTOR_PX = 28  # a patch is 14 pixels, and 2 x 2 patches make a token
 # transformers truncates a frame pair's position in time, number x 2 / rate x 25 in single precision: at 6.25 frames a
 # second 39.999998 of the sixth pair becomes 39.  A rate that is lower by a millionth makes it 40, as it is in vLLM.
 RATE_SHORTFALL = 1e-6
+ROUNDING = 1e-6  # of a length in seconds times a rate
 LEAST_SOUND_S = 0.1  # of shorter sounds the audio tower makes no token
 REMEMBERED_SUFFIXES = 1 << 16
 _WORDS = "\N{SYMBOL FOR SUBSTITUTE}"  # stands for a user's words while the chat template is cut up
@@ -33,12 +35,17 @@ def video_arguments(media_settings: config.Media) -> dict[str, Any]:
 
     No frame is dropped, and its side is rounded to whole tokens.  The frame rate gives the frames their true times.
     """
-    side_px = -(-media_settings.frame_size_px // SPATIAL_FACTOR_PX) * SPATIAL_FACTOR_PX
+    side_px = _side_px(media_settings)
     return {
         "size": {"shortest_edge": SPATIAL_FACTOR_PX**2, "longest_edge": side_px**2},
         "fps": media_settings.frame_rate_hz * (1 - RATE_SHORTFALL),
         "do_sample_frames": False,
     }
+
+
+def _side_px(media_settings: config.Media) -> int:
+    """Return a frame's side, rounded up to whole tokens."""
+    return -(-media_settings.frame_size_px // SPATIAL_FACTOR_PX) * SPATIAL_FACTOR_PX
 
 
 class Encoder:
@@ -61,6 +68,9 @@ class Encoder:
         self.pad_token: int = self._tokenizer.pad_token_id
         self.end_token: int = self._tokenizer.eos_token_id
         self.suffix = lru_cache(REMEMBERED_SUFFIXES)(self._suffix)
+        self.n_tokens = lru_cache(REMEMBERED_SUFFIXES)(self._n_tokens)
+        self._tokens_a_frame_pair = (_side_px(media_settings) // SPATIAL_FACTOR_PX) ** 2
+        self._mel_frames_per_s = media_settings.sample_rate_hz / extractor.hop_length
 
     @property
     def claim_first(self) -> bool:
@@ -110,6 +120,17 @@ class Encoder:
             assert isinstance(premise, AskedPremise), "with the claim first, a premise is read with its hypothesis"
             hypothesis = premise.hypothesis
         return rendering.render(self._prompt, premise.modality, premise.text, hypothesis)
+
+    def _n_tokens(self, premise: Premise) -> int:
+        """Return the length of a premise's prefix without decoding its evidence."""
+        count = len(self._tokenizer(self._prefix(premise, None))["input_ids"])
+        if premise.modality in SEES:  # in place of the one token that stands for them
+            count += -(-self._evidence.n_frames(premise.media_id) // 2) * self._tokens_a_frame_pair - 1
+        if premise.modality in HEARS:
+            mel_frames = torch.tensor(math.ceil(self.sound_s(premise) * self._mel_frames_per_s - ROUNDING))
+            _, tokens = self._thinker.model.audio_tower._get_feat_extract_output_lengths(mel_frames)
+            count += int(tokens) - 1
+        return count
 
     def _suffix(self, words: str, answer: str | None = None) -> Suffix:
         """Tokenise the end of a user's turn and the turn to the assistant, and the answer with its end of turn."""

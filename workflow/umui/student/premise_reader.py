@@ -135,5 +135,5 @@ class PremiseReader:
         digest = self._encoder.evidence_digest(premise)
         if self._shelf is None or digest is None:
             return None
-        words = self._encoder.words(premise, "")
-        return digest_json([self._shelf.identity, digest, premise.modality, words.digest()])
+        words = self._encoder.words(premise, "")  # of the prefix alone
+        return digest_json([self._shelf.identity, digest, premise.modality, words.digest])

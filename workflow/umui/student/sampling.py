@@ -5,15 +5,19 @@ and shuffles the steps of all modalities, so that a modality has steps in propor
 for a modality's last step is filled up from the pass' beginning.
 """
 
-from collections.abc import Sequence
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from umui import config
 
+BUCKET_STEPS = 16  # within which rows are sorted by length, where batches are made by tokens
+T = TypeVar("T")
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 
 
@@ -41,47 +45,89 @@ class Step:
 class Sampler:
     """Plans the steps of a training.
 
-    `modalities` and `n_hypotheses` are by premise.  Raises ValueError when there is no premise.
+    `modalities` and `n_hypotheses` are by premise; `width` is the tokens of a unit's row, and is asked for only under
+    `tokens_per_batch`.  Raises ValueError when there is no premise.
     """
 
-    def __init__(self, settings: config.Training, modalities: Sequence[str], n_hypotheses: Sequence[int]) -> None:
+    def __init__(
+        self,
+        settings: config.Training,
+        modalities: Sequence[str],
+        n_hypotheses: Sequence[int],
+        width: Callable[[Unit], int],
+    ) -> None:
         if not modalities:
             raise ValueError("no premise has a label and evidence: there is nothing to train on")
-        self._settings = settings
-        self._n_hypotheses = n_hypotheses
+        self._settings, self._n_hypotheses, self._width = settings, n_hypotheses, width
         named = np.asarray(modalities)
         self._pools: dict[str, Indices] = (
             {"mixed": np.arange(len(named))}
             if settings.batching == "mixed"
             else {str(modality): np.flatnonzero(named == modality) for modality in np.unique(named)}
         )
-        self._premises_per_step = settings.premises_per_batch * settings.accumulation * settings.ranks
-        self._steps_of = {name: -(-len(pool) // self._premises_per_step) for name, pool in self._pools.items()}
-        self.steps_per_pass = sum(self._steps_of.values())
-        self._shuffled = lru_cache(2)(self._shuffle)
+        self._micros_per_step = settings.accumulation * settings.ranks
+        self._pass = lru_cache(2)(self._plan)
+        self._starts = [0]
+
+    def n_steps(self) -> int:
+        """Return how many optimizer steps the training has."""
+        if self._settings.steps is not None:
+            return self._settings.steps
+        assert self._settings.epochs is not None
+        whole = math.floor(self._settings.epochs)
+        before, after = self.steps_before(whole), self.steps_before(whole + 1)
+        return before + math.ceil((self._settings.epochs - whole) * (after - before))
+
+    def steps_before(self, pass_number: int) -> int:
+        """Return the number of the first step of a pass, counted from 0."""
+        while len(self._starts) <= pass_number:
+            self._starts.append(self._starts[-1] + len(self._pass(len(self._starts) - 1)))
+        return self._starts[pass_number]
 
     def step(self, number: int) -> Step:
         """Return what step `number`, counted from 0, trains on."""
-        pass_number, place = divmod(number, self.steps_per_pass)
-        order, pools = self._shuffled(pass_number)
-        modality, piece = order[place]
-        size = self._premises_per_step
-        chosen = np.take(pools[modality], range(piece * size, (piece + 1) * size), mode="wrap")
-        settings = self._settings
-        shape = settings.accumulation, settings.ranks, settings.premises_per_batch
-        return Step(
-            modality,
-            tuple(
-                tuple(tuple(self._unit(int(premise), pass_number) for premise in units) for units in micro)
-                for micro in chosen.reshape(shape)
-            ),
-        )
+        while self._starts[-1] <= number:
+            self.steps_before(len(self._starts))
+        pass_number = bisect_right(self._starts, number) - 1
+        return self._pass(pass_number)[number - self._starts[pass_number]]
 
-    def _shuffle(self, pass_number: int) -> tuple[list[tuple[str, int]], dict[str, Indices]]:
+    def _plan(self, pass_number: int) -> list[Step]:
         random = np.random.default_rng([self._settings.seed, pass_number])
         pools = {name: random.permutation(pool) for name, pool in self._pools.items()}
-        slots = [(name, piece) for name, pieces in self._steps_of.items() for piece in range(pieces)]
-        return [slots[place] for place in random.permutation(len(slots))], pools
+        steps = [
+            Step(name, micros)
+            for name, pool in pools.items()
+            for micros in self._steps([self._unit(int(premise), pass_number) for premise in pool])
+        ]
+        return [steps[place] for place in random.permutation(len(steps))]
+
+    def _steps(self, units: list[Unit]) -> Iterator[tuple[tuple[tuple[Unit, ...], ...], ...]]:
+        """Cut a modality's units into micro-batches, and these into steps; what is missing at the end is repeated."""
+        size, ranks = self._settings.premises_per_batch, self._settings.ranks
+        if self._settings.tokens_per_batch is None:
+            units = _filled_up(units, size * self._micros_per_step)
+            batches = [tuple(units[start : start + size]) for start in range(0, len(units), size)]
+        else:
+            batches = _filled_up(list(self._by_tokens(units, self._settings.tokens_per_batch)), self._micros_per_step)
+        for first in range(0, len(batches), self._micros_per_step):
+            step = batches[first : first + self._micros_per_step]
+            yield tuple(tuple(step[start : start + ranks]) for start in range(0, len(step), ranks))
+
+    def _by_tokens(self, units: list[Unit], most: int) -> Iterator[tuple[Unit, ...]]:
+        """Yield micro-batches of units of similar widths, of at most `most` positions, padding included.
+
+        Units are sorted within stretches of the shuffled order, so that a pass differs from the next.
+        """
+        stretch = BUCKET_STEPS * self._settings.premises_per_batch * self._micros_per_step
+        for start in range(0, len(units), stretch):
+            batch: list[Unit] = []
+            for unit in sorted(units[start : start + stretch], key=self._width):
+                positions = (len(batch) + 1) * self._width(unit)  # it is the widest
+                if batch and (positions > most or len(batch) == self._settings.premises_per_batch):
+                    yield tuple(batch)
+                    batch = []
+                batch.append(unit)
+            yield tuple(batch)
 
     def _unit(self, premise: int, pass_number: int) -> Unit:
         """Take turns over a premise's hypotheses where it has more than a micro-batch takes."""
@@ -90,3 +136,9 @@ class Sampler:
             return Unit(premise, tuple(range(count)))
         shuffled = np.random.default_rng([self._settings.seed, premise]).permutation(count)
         return Unit(premise, tuple(int(shuffled[(pass_number * most + turn) % count]) for turn in range(most)))
+
+
+def _filled_up(pieces: list[T], multiple: int) -> list[T]:
+    """Return the pieces, begun again from the first until there are a multiple of so many."""
+    wanted = -(-len(pieces) // multiple) * multiple
+    return [pieces[place % len(pieces)] for place in range(wanted)]

@@ -26,7 +26,7 @@ from umui.student.model import DTYPES, Student, answer_text, stream
 from umui.student.packing import Batch, Suffix, pack
 from umui.student.premise_reader import PremiseReader, Prepared, shelf
 from umui.student.processes import Place
-from umui.student.sampling import Sampler, Unit
+from umui.student.sampling import Sampler, Step, Unit
 from umui.student.training_items import TrainingItems
 
 BETAS = (0.9, 0.98)
@@ -90,6 +90,7 @@ def train(
 class Micro:
     """What one rank reads in one micro-batch."""
 
+    plan: Step
     batch: Batch
     prepared: list[Prepared]
     labels_N: torch.Tensor
@@ -111,8 +112,8 @@ class TrainingLoop:
         self.student = student
         self._settings, self._training, self._place = settings, settings.training, place
         self._reader, self._encoder, self._data, self._checkpoints = reader, encoder, data, checkpoints
-        self._sampler = Sampler(settings.training, data.modalities(), data.n_hypotheses())
-        self.n_steps = n_steps(settings.training, self._sampler.steps_per_pass)
+        self._sampler = Sampler(settings.training, data.modalities(), data.n_hypotheses(), self._width)
+        self.n_steps = self._sampler.n_steps()
         self._engine = _engine(settings.training, student)
 
     def run(self, wish: Wish) -> None:
@@ -151,7 +152,6 @@ class TrainingLoop:
 
     def _step(self, number: int, micros: Iterator[Micro]) -> dict[str, Any]:
         """Take one optimizer step; return its row of the training log."""
-        plan = self._sampler.step(number)
         rate = learning_rate(self._training, number, self.n_steps)
         for group in self._engine.optimizer.param_groups:
             group["lr"] = rate
@@ -164,19 +164,17 @@ class TrainingLoop:
             with stream(self._training.seed, *purpose, device=self._place.device):
                 losses_N = self._engine(batch, features, micro.labels_N.to(self._place.device))
             # The engine averages over micro-batches and ranks; this makes it the mean over the step's items.
-            share = self._training.accumulation * self._place.ranks / plan.n_items
+            share = self._training.accumulation * self._place.ranks / micro.plan.n_items
             self._engine.backward(losses_N.sum() * share)
             self._engine.step()
-            loss_sum += (
-                losses_N.detach().double().sum()
-            )  # read at the step's end: before, the device would be waited for
+            loss_sum += losses_N.detach().double().sum()  # read when the step ends, so that the device need not stop
             tokens += batch.n_tokens
             positions += batch.segments_BT.numel()
         loss, all_tokens, all_positions = self._place.sum(float(loss_sum), tokens, positions)
         return {
             "step": number + 1,
-            "modality": plan.modality,
-            "loss": loss / plan.n_items,
+            "modality": micro.plan.modality,
+            "loss": loss / micro.plan.n_items,
             "gradient_norm": float(self._engine.get_global_grad_norm()),
             "learning_rate": rate,
             "n_tokens": int(all_tokens),
@@ -185,12 +183,19 @@ class TrainingLoop:
 
     def _micro(self, step: int, number: int) -> Micro:
         """Prepare micro-batch `number` of a step, as far as the device is not needed for it."""
-        units = self._sampler.step(step).batches[number][self._place.rank]
-        together = [pair for unit in units for pair in self._read_together(unit)]
+        plan = self._sampler.step(step)
+        together = [pair for unit in plan.batches[number][self._place.rank] for pair in self._read_together(unit)]
         prepared = self._reader.prepare([premise for premise, _ in together])
         suffixes = [[self._suffix(premise, *asked) for asked in group] for premise, group in together]
         batch = pack([piece.encoded for piece in prepared], suffixes, self._encoder.pad_token)
-        return Micro(batch, prepared, torch.tensor([label for _, group in together for _, label in group]))
+        return Micro(plan, batch, prepared, torch.tensor([label for _, group in together for _, label in group]))
+
+    def _width(self, unit: Unit) -> int:
+        """Return the tokens of a unit's row, or of all of its rows where the prompt puts the claim first."""
+        together = list(self._read_together(unit))
+        suffixes = [self._suffix(premise, *asked) for premise, group in together for asked in group]
+        words = sum(len(suffix.prompt) + len(suffix.answer) for suffix in suffixes)
+        return words + sum(self._encoder.n_tokens(premise) for premise, _ in together)
 
     def _read_together(self, unit: Unit) -> Iterator[tuple[Premise, list[tuple[str, float]]]]:
         """Yield a premise with its hypotheses and labels; with each alone where the prompt puts the claim first."""
@@ -234,14 +239,6 @@ class TrainingLoop:
         torch.distributed.barrier()
         if self._place.rank == 0:
             kept.complete(step)
-
-
-def n_steps(settings: config.Training, steps_per_pass: int) -> int:
-    """Return how many optimizer steps the training has."""
-    if settings.steps is not None:
-        return settings.steps
-    assert settings.epochs is not None
-    return math.ceil(settings.epochs * steps_per_pass)
 
 
 def learning_rate(settings: config.Training, step: int, steps: int) -> float:
