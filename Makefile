@@ -49,7 +49,11 @@ test-faults: $(CORE)/ready environments  ## kill and damage a small run; SEED=0 
 IN_STUDENT := PYTHONPATH=workflow:tests/student $(STUDENT)/bin/python
 
 bench: environments  ## benchmarks against other ways of doing the same, into results/bench/
-	$(IN_STUDENT) tests/bench/premise_sharing.py
+	$(IN_STUDENT) tests/bench/premise_sharing.py --memory
+	$(IN_STUDENT) tests/bench/hf_trainer.py
+	$(IN_STUDENT) tests/bench/feature_cache.py
+	-$(IN_STUDENT) tests/bench/gpu.py  # says so where there is no GPU
+	python tests/bench/plot.py
 
 bench: bench-stages
 

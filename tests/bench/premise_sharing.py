@@ -9,9 +9,12 @@ ours    a premise read once, features of the frozen towers kept from an earlier 
 other   one sequence a hypothesis, towers run every time, and logits over the whole vocabulary, as in the published
         recipe: its micro-batches are one claim each, and a step accumulates them
 
-A time is that of an optimizer step, or of the predictions on one premise, with its claims a second beside it.  Memory
-is the most that tensors hold at once beyond what is there before, from the profiler's record of every allocation.
+A time is that of an optimizer step, or of the predictions on one premise, with its claims a second beside it, in
+seconds of the process, which is one thread.  With --memory, also the most that tensors hold at once beyond what is
+there before, from the profiler's record of every allocation.
 """
+
+import time
 
 import torch
 from bench import Row, compared, machine, parser, record, timed
@@ -111,19 +114,20 @@ def peak_mib(way: object) -> float:
     return most / MIB
 
 
-def rows_of(case: Case, modality: str, repeats: int) -> list[Row]:
+def rows_of(case: Case, modality: str, repeats: int, memory: bool) -> list[Row]:
     """Compare both ways on a case."""
     tokens, hypotheses = len(case.premise.tokens_P), len(case.suffixes)
     name = f"modality={modality},hypotheses={hypotheses},premise_tokens={tokens}"
     ways = {"training": (case.train_ours, case.train_other), "prediction": (case.predict_ours, case.predict_other)}
     rows = []
     for benchmark, (ours, other) in ways.items():
-        pairs = list(timed(ours, other, repeats))
+        pairs = list(timed(ours, other, repeats, time.process_time))
         rows.append(compared(benchmark, name, "s", pairs, OTHER))
         if benchmark == "prediction":
             speeds = [(hypotheses / ours_s, hypotheses / other_s) for ours_s, other_s in pairs]
             rows.append(compared(benchmark, name, "claims/s", speeds, OTHER, better="higher"))
-        rows.append(compared(benchmark, name, "peak MiB", [(peak_mib(ours), peak_mib(other))], OTHER))
+        if memory:
+            rows.append(compared(benchmark, name, "peak MiB", [(peak_mib(ours), peak_mib(other))], OTHER))
     return rows
 
 
@@ -135,6 +139,7 @@ def main() -> None:
     options.add_argument("--premise-tokens", nargs="+", type=int, default=[250, 1000])
     options.add_argument("--hidden-size", type=int, default=128)
     options.add_argument("--layers", type=int, default=3)
+    options.add_argument("--memory", action="store_true", help="measure peak memory too, which takes long")
     arguments = options.parse_args()
     torch.set_num_threads(1)
     print(f"{machine()}, torch {torch.__version__}, 1 thread")
@@ -142,7 +147,7 @@ def main() -> None:
         for tokens in arguments.premise_tokens:
             for hypotheses in arguments.hypotheses:
                 case = Case(modality, tokens, hypotheses, arguments.hidden_size, arguments.layers)
-                record(arguments.output, rows_of(case, modality, arguments.repeats))
+                record(arguments.output, rows_of(case, modality, arguments.repeats, arguments.memory))
 
 
 if __name__ == "__main__":
