@@ -49,9 +49,9 @@ def train(
 ) -> None:
     """Train the student and write its directory; `labels` are groups of a dataset's name and its labels tables.
 
-    One process, or each of several ranks, calls it.  `checkpoints` is kept between runs, and so is `features`, which other
-    trainings and predictions use too (premise_reader.py).  At SIGTERM the step under way is finished and kept, and the
-    exit code is `umui.stopping.AGAIN`.
+    One process, or each of several ranks, calls it.  `checkpoints` is kept between runs, and so is `features`, which
+    other trainings and predictions use too (premise_reader.py).  At SIGTERM the step under way is finished and kept,
+    and the exit code is `umui.stopping.AGAIN`.
     The same inputs, settings, ranks and number of threads (`workers`) give the same bytes on a CPU.
     """
     torch.set_num_threads(workers)
