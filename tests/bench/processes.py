@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,13 +28,12 @@ def run(arguments: list[str], directory: Path = ROOT) -> Spent:
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow"), "OMP_NUM_THREADS": "1"}
     start = time.perf_counter()
-    with (directory / ".bench-output").open("w+b") as file:
+    with TemporaryFile() as file:
         process = subprocess.Popen(arguments, cwd=directory, env=environment, stdout=file, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         file.seek(0)
         output = file.read().decode(errors="replace")
-    (directory / ".bench-output").unlink()
     if os.waitstatus_to_exitcode(status) != 0:
         raise RuntimeError(f"{' '.join(arguments)[:200]} failed:\n{output[-2000:]}")
     return Spent(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output)
