@@ -1,17 +1,23 @@
-"""What a change reruns, counted in jobs; docs/reruns.md has the table.
+"""What a change reruns, counted in jobs and in requests; docs/reruns.md has the table.
 
-Everything is counted in dry runs of a copy of the finished run.
+A copy of the finished run is taken further: first what would run is counted in dry runs, then a second teacher, behind
+a server that counts what it is asked, is added, asked for more votes and for fewer, and removed.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
-from pipeline_clone import TARGETS, Clone
+from chat_server import ChatServer, chat_server
+from pipeline_clone import TARGETS, Clone, jobs_by_rule
 
 pytestmark = pytest.mark.slow
 STUDENTS = {"train_student": 2, "predict": 4, "training_curves": 1}
@@ -94,3 +100,81 @@ def explained(run: Clone, *overlays: str) -> str:
     command = [sys.executable, "-m", "umui.cli", "explain", *TARGETS, "--configfiles", "configs/ci.yaml", *overlays]
     environment = os.environ | {"PYTHONPATH": str(run.path / "workflow")}
     return subprocess.run(command, cwd=run.path, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ChatServer]:
+    """Counts what the added teacher is asked."""
+    with chat_server() as counting:
+        yield counting
+
+
+def added(run: Clone, server: ChatServer, votes: int = 5) -> tuple[str, ...]:
+    endpoint = {"url": server.url, "model": server.model, "key_variable": None}
+    sampling = {"votes": votes, "temperature": 0.5}
+    told = {"like": "tiny-teacher", "title": "told teacher", "endpoint": endpoint, "sampling": sampling}
+    return overlay(run, {"teachers": {"told": told}})
+
+
+def ran(run: Clone, *targets: str, overlays: tuple[str, ...] = ()) -> dict[str, int]:
+    result = run.snakemake(*targets, overlays=overlays)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return jobs_by_rule(result.stdout + result.stderr)
+
+
+def items_of(run: Clone) -> int:
+    """How many items the added teacher can be asked about."""
+    votes = pq.read_table(run.path / "results/votes/told/0.parquet").to_pandas()
+    return int(votes[votes.parse_status != "no_evidence"].item_id.nunique())
+
+
+def test_an_added_teacher_is_asked_and_no_other(run: Clone, server: ChatServer) -> None:
+    jobs = ran(run, *TARGETS, overlays=added(run, server))
+    assert jobs == {"ask": 1, "aggregate_votes": 3, "predict_by_labels": 3, "evaluate": 3, **AGGREGATES}
+    assert len(server.bodies) == items_of(run) > 300
+    assert len(set(server.seeds)) == 5 * items_of(run)
+    assert "told teacher, 5-mean" in (run.path / "results/table3.csv").read_text()
+
+
+def test_more_votes_ask_for_the_missing_ones_as_explained_and_fewer_for_none(run: Clone, server: ChatServer) -> None:
+    table = "results/votes/told/0.parquet"
+    seven = added(run, server, votes=7)
+    said = explained(run, *seven)
+    line = re.search(r"^ask +1 +([\d,]+) .*told: sampling\.votes: 5 → 7$", said, flags=re.M)
+    assert line, said
+    server.bodies.clear()
+    assert ran(run, table, overlays=seven) == {"ask": 1}
+    assert len(server.seeds) == int(line[1].replace(",", "")) == 2 * items_of(run)
+    assert {body["n"] for body in server.bodies} == {2}
+    server.bodies.clear()
+    assert ran(run, table, overlays=added(run, server, votes=5)) == {"ask": 1}
+    assert server.bodies == []
+
+
+def test_the_impact_of_another_teacher_is_told(run: Clone, server: ChatServer) -> None:
+    ran(run, "results/impact/tiny-teacher-told.md", overlays=added(run, server))
+    page = (run.path / "results/impact/tiny-teacher-told.md").read_text()
+    assert "# told teacher in the place of tiny teacher" in page
+    old, new = (
+        pq.read_table(run.path / f"results/labels/{name}/5-mean.parquet").to_pandas()
+        for name in ("tiny-teacher", "told")
+    )
+    move = (new.set_index("item_id").probability - old.set_index("item_id").probability).dropna()
+    labels = pd.read_csv(run.path / "results/impact/tiny-teacher-told.labels.csv")
+    mean = labels[labels.label == "5-mean"]
+    assert mean.n_items.sum() == len(move)
+    assert mean.n_moved.sum() == (move.abs() > 1e-9).sum() > 0
+    assert move.abs().idxmax() in page
+    figures = pd.read_csv(run.path / "results/impact/tiny-teacher-told.metrics.csv")
+    table = pd.read_csv(run.path / "results/table3.csv").set_index(["model", "modality"]).value
+    mse = figures[(figures.metric == "mse_x100") & (figures.model_new == "told teacher, 5-mean")]
+    for row in mse.itertuples():
+        assert row.difference == pytest.approx(row.value_new - row.value_old)
+        assert row.value_old == pytest.approx(table["tiny teacher, 5-mean", row.modality])
+
+
+def test_a_removed_teacher_is_in_no_table(run: Clone) -> None:
+    assert ran(run, *TARGETS) == AGGREGATES
+    assert (run.path / "results/votes/told/0.parquet").is_file(), "kept, for when it comes back"
+    for table in ("table3.csv", "coverage.csv", "coverage.md", "comparisons.csv"):
+        assert "told" not in (run.path / "results" / table).read_text(), table
