@@ -55,7 +55,7 @@ def test_wildcards_reach_shell_lines_as_parameters() -> None:
         assert "{wildcards." not in body.partition("shell:")[2], f"{name}: pass wildcards as params"
 
 
-WRAPPED = [name for name, body in BODIES.items() if "{JOB[" in body]
+WRAPPED = [name for name, body in BODIES.items() if "JOB[" in body]
 EXPENSIVE = {"build_urn", "extract_evidence", "make_model", "ask", "train_student", "predict", "evaluate", "compare"}
 
 
@@ -67,10 +67,11 @@ def test_expensive_stages_run_in_the_wrapper() -> None:
 def test_the_wrapper_is_told_all_that_a_result_depends_on(name: str) -> None:
     """Clones share results by it: what is missing here would be a stale hit elsewhere."""
     wrapper, _, command = BODIES[name].partition("shell:")[2].partition(" -- ")
+    assert "{params.job} " in wrapper
     assert "--code {params.code}" in wrapper
     assert "--outputs {output}" in wrapper
     assert ("--inputs {input}" in wrapper) == ("    input:" in BODIES[name])
-    family = re.search(r"JOB\[(\w+)\]", wrapper)
+    family = re.search(r"job=JOB\[\"(\w+)\"\]", BODIES[name])
     assert family is not None
     assert f"envs/{family[1]}.yaml" in BODIES[name], "another environment's lock is in the key"
     assert ("{params.python}" in command) == (family[1] != "core")

@@ -94,10 +94,10 @@ def python_of(family):
     return "python" if WITH_CONDA else f"{environment_path(family)}/bin/python"
 
 
-# How a rule of each family runs its stage: through the wrapper (umui.jobs), by Snakemake's own Python.  SIGTERM is
-# the wrapper's to heed: the shell, and what writes the log, outlive it.
+# How the stages of a family are run: through the wrapper (umui.jobs).  SIGTERM is the wrapper's to heed: the shell,
+# and what writes the log, outlive it.
 JOB = {
-    family: f"trap '' TERM; {sys.executable} -m umui.jobs --environment {environment_name(family)}"
+    family: f"trap '' TERM; python -m umui.jobs --environment {environment_name(family)}"
     for family in ("core", "student", "teacher")
 }
 

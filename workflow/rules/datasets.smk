@@ -24,12 +24,13 @@ rule build_urn:
         "../../envs/core.yaml"
     threads: 2
     params:
+        job=JOB["core"],
         settings=lambda wildcards: CONFIG.datasets[wildcards.dataset].as_json(),
         dataset="{dataset}",
         code=code("datasets.urn"),
     shell:
         """
-        {JOB[core]} --code {params.code} --outputs {output} -- \
+        {params.job} --code {params.code} --outputs {output} -- \
             python -m umui.cli build-urn --settings {params.settings:q} --dataset {params.dataset} \
             --media-directory {output.media} --items {output.item_tables} --lessons {output.lessons} --workers {threads} \
             2> >(tee {log} | sed -u "s/^/build_urn {params.dataset}: /" >&2)
@@ -52,6 +53,7 @@ rule import_items:
         "../../envs/core.yaml"
     threads: 2
     params:
+        job=JOB["core"],
         settings=lambda wildcards: CONFIG.datasets[wildcards.dataset].as_json(),
         dataset="{dataset}",
         code=lambda wildcards: code(
@@ -59,7 +61,7 @@ rule import_items:
         ),
     shell:
         """
-        {JOB[core]} --private --code {params.code} --inputs {input} --outputs {output} -- \
+        {params.job} --private --code {params.code} --inputs {input} --outputs {output} -- \
             python -m umui.cli import-items --settings {params.settings:q} --dataset {params.dataset} \
             --items {output.item_tables} --left-out {output.left_out} --workers {threads} \
             2> >(tee {log} | sed -u "s/^/import_items {params.dataset}: /" >&2)

@@ -29,7 +29,6 @@ rule predict_control:
                 for file in files
             }
         ),
-        # fmt: skip
     output:
         predictions="results/predictions/controls/{control}.parquet",
     log:
@@ -148,13 +147,14 @@ rule evaluate:
     conda:
         "../../envs/core.yaml"
     params:
+        job=JOB["core"],
         settings=lambda _: CONFIG.evaluation.as_json(),
         title=lambda wildcards: ENTRIES[wildcards.entry]["title"],
         role=lambda wildcards: ENTRIES[wildcards.entry]["role"],
         code=code("evaluation.evaluating"),
     shell:
         """
-        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+        {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
             python -m umui.cli evaluate --settings {params.settings:q} --model {params.title:q} --role {params.role} \
             --model-directory {input.model} --items {input.item_tables} --predictions {input.predictions} \
             --metrics {output.metrics} 2>{log}
@@ -173,13 +173,14 @@ rule evaluate_scaled:
     conda:
         "../../envs/core.yaml"
     params:
+        job=JOB["core"],
         settings=lambda _: CONFIG.evaluation.as_json(),
         title=lambda wildcards: ENTRIES[wildcards.entry]["title"],
         role=lambda wildcards: ENTRIES[wildcards.entry]["role"],
         code=code("evaluation.scaling"),
     shell:
         """
-        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+        {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
             python -m umui.cli evaluate-scaled --settings {params.settings:q} --model {params.title:q} \
             --role {params.role} --model-directory {input.model} --items {input.item_tables} \
             --predictions {input.predictions} --metrics {output.metrics} 2>{log}
@@ -201,13 +202,14 @@ rule compare:
     conda:
         "../../envs/core.yaml"
     params:
+        job=JOB["core"],
         settings=lambda _: CONFIG.evaluation.as_json(),
         predictions=named_files("--predictions", PREDICTIONS),
         pairs=pairs(),
         code=code("evaluation.comparing"),
     shell:
         """
-        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+        {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
             python -m umui.cli compare --settings {params.settings:q} --items {input.item_tables} \
             {params.predictions} {params.pairs} --csv {output.csv} 2>{log}
         """
@@ -228,6 +230,7 @@ rule differences:
     conda:
         "../../envs/core.yaml"
     params:
+        job=JOB["core"],
         settings=lambda _: CONFIG.evaluation.as_json(),
         first=first_student(),
         predictions=named_files(
@@ -237,7 +240,7 @@ rule differences:
         code=code("evaluation.differences"),
     shell:
         """
-        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+        {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
             python -m umui.cli differences --settings {params.settings:q} --first {params.first:q} \
             --items {input.item_tables} {params.predictions} --csv {output.csv} 2>{log}
         """
@@ -306,12 +309,13 @@ rule agreement:
     conda:
         "../../envs/core.yaml"
     params:
+        job=JOB["core"],
         settings=lambda _: CONFIG.evaluation.as_json(),
         predictions=named_files("--predictions", RATERS),
         code=code("evaluation.agreement"),
     shell:
         """
-        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+        {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
             python -m umui.cli agreement --settings {params.settings:q} --items {input.item_tables} \
             {params.predictions} --csv {output.csv} 2>{log}
         """
@@ -357,6 +361,7 @@ rule reliability:
     conda:
         "../../envs/core.yaml"
     params:
+        job=JOB["core"],
         settings=lambda _: CONFIG.evaluation.as_json(),
         predictions=named_files(
             "--predictions",
@@ -370,7 +375,7 @@ rule reliability:
         code=code("evaluation.reliability"),
     shell:
         """
-        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+        {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
             python -m umui.cli reliability --settings {params.settings:q} --items {input.item_tables} \
             {params.predictions} --csv {output.csv} 2>{log}
         """

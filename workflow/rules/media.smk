@@ -22,13 +22,14 @@ rule extract_evidence:
         "../../envs/core.yaml"
     threads: 2
     params:
+        job=JOB["core"],
         settings=lambda _: CONFIG.media.as_json(),
         shards=CONFIG.shards,
         shard="{shard}",
         code=code("media.extraction"),
     shell:
         """
-        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+        {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
             python -m umui.cli extract-evidence --settings {params.settings:q} --items {input.item_tables} \
             --shard {params.shard} --shards {params.shards} --media {output.media} --evidence {output.evidence} \
             --workers {threads} 2> >(tee {log} | sed -u "s/^/extract_evidence {params.shard}: /" >&2)

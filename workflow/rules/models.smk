@@ -25,6 +25,7 @@ rule make_model:
         mem_mb=4000,
         gpu=0,
     params:
+        job=JOB["student"],
         python=python_of("student"),
         settings=lambda wildcards: CONFIG.models[wildcards.model].tiny.as_json(),
         media=lambda _: CONFIG.media.as_json(),
@@ -33,7 +34,7 @@ rule make_model:
         code=code("student.tiny"),
     shell:
         """
-        {JOB[student]} --code {params.code} --inputs {input} --outputs {output} --gpus {resources.gpu} -- \
+        {params.job} --code {params.code} --inputs {input} --outputs {output} --gpus {resources.gpu} -- \
             {params.python} -m umui.cli make-model --settings {params.settings:q} --prompt {params.prompt} \
             --media-settings {params.media:q} --items {input.item_tables} --lessons {input.lessons} \
             --evidence {input.evidence} --output {output.model} --workers {threads} \

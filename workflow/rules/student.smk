@@ -28,6 +28,7 @@ rule train_student:
         gpu=0,
         features_mb=20000,
     params:
+        job=JOB["student"],
         python=python_of("student"),
         settings=lambda wildcards: CONFIG.students[wildcards.student].as_json(),
         media=lambda _: CONFIG.media.as_json(),
@@ -39,7 +40,7 @@ rule train_student:
         code=code("student.training"),
     shell:
         """
-        {JOB[student]} --code {params.code} --inputs {input} --outputs {output} \
+        {params.job} --code {params.code} --inputs {input} --outputs {output} \
             --gpus {resources.gpu} --ranks {params.ranks} --resumable -- \
             {params.python} -u -m umui.cli train-student --settings {params.settings:q} \
             --media-settings {params.media:q} --base {params.base} --items {input.item_tables} \
@@ -72,6 +73,7 @@ rule predict:
         gpu=0,
         features_mb=20000,
     params:
+        job=JOB["student"],
         python=python_of("student"),
         settings=lambda wildcards: CONFIG.students[wildcards.student].as_json(),
         media=lambda _: CONFIG.media.as_json(),
@@ -85,7 +87,7 @@ rule predict:
         code=code("student.prediction"),
     shell:
         """
-        {JOB[student]} --code {params.code} --inputs {input} --outputs {output} --gpus {resources.gpu} -- \
+        {params.job} --code {params.code} --inputs {input} --outputs {output} --gpus {resources.gpu} -- \
             {params.python} -m umui.cli predict --settings {params.settings:q} --media-settings {params.media:q} \
             --base {params.base} --student {input.student} --view full {params.name:q} {output.full} \
             --view frames {params.frames_only:q} {output.frames} --view sound {params.sound_only:q} {output.sound} \

@@ -35,6 +35,7 @@ rule ask:
         mem_mb=6000,
         gpu=0,
     params:
+        job=JOB["teacher"],
         python=python_of("teacher"),
         settings=lambda wildcards: CONFIG.judges[wildcards.judge].as_json(),
         media=lambda _: CONFIG.media.as_json(),
@@ -47,7 +48,7 @@ rule ask:
         code=code("teacher.asking"),
     shell:
         """
-        {JOB[teacher]} --code {params.code} --inputs {input} --outputs {output} \
+        {params.job} --code {params.code} --inputs {input} --outputs {output} \
             --gpus {resources.gpu} --resumable -- \
             {params.python} -m umui.cli ask --settings {params.settings:q} --judge {params.judge} \
             --model {params.model} --media-settings {params.media:q} --items {input.item_tables} \
@@ -76,12 +77,13 @@ rule import_votes:
     conda:
         "../../envs/core.yaml"
     params:
+        job=JOB["core"],
         settings=lambda wildcards: CONFIG.imported_teachers[wildcards.judge].as_json(),
         judge="{judge}",
         code=code("teacher.published_votes"),
     shell:
         """
-        {JOB[core]} --code {params.code} --inputs {input} --outputs {output} -- \
+        {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
             python -m umui.cli import-votes --settings {params.settings:q} --teacher {params.judge} \
             --items {input.item_tables} --votes {output.votes} --left-out {output.left_out} \
             2> >(tee {log} | sed -u "s/^/import_votes {params.judge}: /" >&2)
