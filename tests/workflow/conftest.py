@@ -3,27 +3,26 @@
 Environments are those of the repository, so that they are built once.
 """
 
-import pyarrow.parquet as pq
+from pathlib import Path
+
 import pytest
-from pipeline_clone import TARGETS, Clone, journalled
+from pipeline_clone import SHARED, TARGETS, Clone, journalled
 
 
 @pytest.fixture(scope="session")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    return Clone.of_repository(tmp_path_factory.mktemp("clone"))
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first clone puts its results for others."""
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Clone:
+    return Clone.of_repository(tmp_path_factory.mktemp("clone"), store)
 
 
 @pytest.fixture(scope="session")
 def damaged(clone: Clone) -> Clone:
-    """The world is built, and then some of its files come to harm."""
-    result = clone.snakemake("results/items/urn/items.parquet")
-    assert result.returncode == 0, result.stdout + result.stderr
-    items = pq.read_table(clone.path / "results/items/urn/items.parquet").to_pandas()
-    media = items[(items.split == "test") & (items.modality == "video")].media_path.drop_duplicates().sort_values()
-    truncated, empty, gone = (clone.path / path for path in media[:3])
-    truncated.write_bytes(truncated.read_bytes()[:700])
-    empty.write_bytes(b"")
-    gone.unlink()
+    clone.build_and_damage_the_world()
     return clone
 
 
@@ -35,6 +34,6 @@ def finished(damaged: Clone) -> Clone:
     checkpoints = damaged.path / "results/checkpoints/clue-d"
     damaged.run_and_kill(lambda: any(checkpoints.rglob("complete.json")),
                          "train-student results/checkpoints/clue-d")  # fmt: skip
-    result = damaged.snakemake(*TARGETS)
+    result = damaged.snakemake(*TARGETS, overlays=SHARED)
     assert result.returncode == 0, result.stdout + result.stderr
     return damaged

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Self
 
 import psutil
+import pyarrow.parquet as pq
+import yaml
 
 ROOT = Path(__file__).parents[2]
 TARGETS = ("results/table3.csv", "results/coverage.csv", "results/comparisons.csv", "results/figures/training.svg")
+SHARED = ("shared.yaml",)  # an overlay of the clone: results go to a store
 JOURNAL = "results/journals/tiny-teacher/0"
 
 
@@ -26,8 +29,8 @@ class Clone:
         self.votes_before = 0  # journalled when the labelling was killed
 
     @classmethod
-    def of_repository(cls, path: Path) -> Self:
-        """Copy what a clone would hold into `path`; environments are shared."""
+    def of_repository(cls, path: Path, store: Path) -> Self:
+        """Copy what a clone would hold into `path`; environments are shared, and with an overlay the store."""
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT, capture_output=True, text=True, check=True,
@@ -38,6 +41,7 @@ class Clone:
                 shutil.copy(ROOT / name, path / name)
         (ROOT / ".envs").mkdir(exist_ok=True)
         (path / ".envs").symlink_to(ROOT / ".envs")
+        (path / SHARED[0]).write_text(yaml.safe_dump({"store": str(store)}))
         return cls(path)
 
     def command(self, *arguments: str, overlays: tuple[str, ...] = ()) -> list[str]:
@@ -55,10 +59,21 @@ class Clone:
         assert result.returncode == 0, result.stdout + result.stderr
         return jobs_by_rule(result.stdout)
 
+    def build_and_damage_the_world(self) -> None:
+        """Build the world; then some of its files come to harm, the same in each clone."""
+        result = self.snakemake("results/items/urn/items.parquet", overlays=SHARED)
+        assert result.returncode == 0, result.stdout + result.stderr
+        items = pq.read_table(self.path / "results/items/urn/items.parquet").to_pandas()
+        media = items[(items.split == "test") & (items.modality == "video")].media_path.drop_duplicates().sort_values()
+        truncated, empty, gone = (self.path / path for path in media[:3])
+        truncated.write_bytes(truncated.read_bytes()[:700])
+        empty.write_bytes(b"")
+        gone.unlink()
+
     def run_and_kill(self, ready: Callable[[], bool], victim: str) -> None:
         """Run, wait until `ready`, and kill with SIGKILL the process whose command line has `victim`."""
         running = subprocess.Popen(
-            self.command(*TARGETS), cwd=self.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            self.command(*TARGETS, overlays=SHARED), cwd=self.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         while not ready():
             assert running.poll() is None, "the run ended before it could be killed"
