@@ -23,6 +23,8 @@ def test_hyperparameters_are_those_of_the_run(tmp_path: Path) -> None:
     assert rows["CLUE-D", "lora.rank"] == str(raw["students"]["clue-d"]["lora"]["rank"])
     assert rows["CLUE-T", "training.negative_ratio"] == "6.5"
     assert pd.isna(rows["CLUE-D", "training.negative_ratio"])
+    assert rows["CLUE-D", "sigma"] == "0.05"
+    assert ("CLUE-T", "sigma") not in rows.index, "a student that answers in text has no bins to spread a target over"
     assert float(rows["CLUE-D", "training.learning_rate"]) == raw["students"]["clue-d"]["training"]["learning_rate"]
     lines = (tmp_path / "t.md").read_text().splitlines()
     line = next(line for line in lines if "`training.negative_ratio`" in line)

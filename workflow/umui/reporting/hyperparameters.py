@@ -13,6 +13,7 @@ from umui.artifacts import write_text
 from umui.config import Student
 from umui.config_loading import load
 
+OF_DISTRIBUTIONS = {"bins", "sigma", "target", "loss"}  # a student that answers in text has none of these
 COLUMNS = ["student", "hyperparameter", "value", "meaning"]
 MARKDOWN = """\
 # Table 6: hyperparameters
@@ -38,7 +39,8 @@ def hyperparameters(run_config: Path, csv: Path, markdown: Path) -> None:
 
 def settings_of(student: Student) -> Iterator[tuple[str, str, str]]:
     """Yield name, value and meaning of what a student is trained with; lists and sources are JSON, null is empty."""
-    yield from _flat(student, "", leave_out={"title", "batch_premises"})
+    unused = OF_DISTRIBUTIONS if student.read_out == "text" else set()
+    yield from _flat(student, "", leave_out={"title", "batch_premises", *unused})
 
 
 def _flat(section: BaseModel, prefix: str, leave_out: set[str]) -> Iterator[tuple[str, str, str]]:
