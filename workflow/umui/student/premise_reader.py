@@ -132,8 +132,7 @@ class PremiseReader:
 
     def _key(self, premise: Premise) -> str | None:
         """Return the digest of all that a premise's reading depends on; None of a text, which no tower sees."""
-        digest = self._encoder.evidence_digest(premise)
-        if self._shelf is None or digest is None:
+        if self._shelf is None or (digest := self._encoder.evidence_digest(premise)) is None:
             return None
         words = self._encoder.words(premise, "")  # of the prefix alone
         return digest_json([self._shelf.identity, digest, premise.modality, words.digest])
