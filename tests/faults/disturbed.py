@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 TARGETS = ("results/table3.csv", "results/comparisons.csv", "results/coverage.csv")
 CONFIG = "tests/faults/small.yaml"
 # What a run may leave that tells of its way and not of its result.
-NOT_RESULTS = ("logs", "benchmarks", "timings", "journals", "checkpoints")
+NOT_RESULTS = ("logs", "benchmarks", "timings", "journals", "checkpoints", "features")
 RUN_TIMEOUT_S = 900.0
 ORPHANS_GONE_S = 30.0
 
@@ -113,7 +113,7 @@ def answered_twice(journals: Mapping[str, bytes]) -> int:
 def stage_of(process: psutil.Process) -> str | None:
     """Return the subcommand that a process, no shell or launcher around it, runs."""
     words = _words(process)
-    if "umui.cli" not in words or _is_wrapper(words) or "deepspeed.launcher" in " ".join(words[:6]):
+    if "umui.cli" not in words or _is_wrapper(words) or _is_launcher(words):
         return None
     return words[words.index("umui.cli") + 1]
 
@@ -121,6 +121,10 @@ def stage_of(process: psutil.Process) -> str | None:
 def _is_wrapper(words: list[str]) -> bool:
     before = words[: words.index("umui.cli")]
     return "umui.jobs" in before or any(word.endswith("supervisor.py") for word in before)
+
+
+def _is_launcher(words: list[str]) -> bool:
+    return any(word.endswith("jobs/ranks.py") for word in words[:4])
 
 
 def _words(process: psutil.Process) -> list[str]:
@@ -139,7 +143,7 @@ def roles(processes: list[psutil.Process], run: Run) -> Iterator[tuple[str, psut
             yield "wrapper", process
         elif any(word.endswith("supervisor.py") for word in words[:4]):
             yield "supervisor", process
-        elif any("deepspeed.launcher" in word for word in words[:5]):
+        elif _is_launcher(words):
             yield "launcher", process
         elif words[:1] and Path(words[0]).name.startswith("ffmpeg"):
             yield "ffmpeg", process

@@ -47,6 +47,7 @@ SIGNALS = {
     "snakemake": ["SIGKILL", "SIGTERM", "SIGINT"],
     "group": ["SIGINT", "SIGINT", "SIGHUP", "SIGKILL"],  # Ctrl-C, a closed terminal, a machine short of memory
     "stage": ["SIGKILL", "SIGTERM", "SIGINT"],
+    "launcher": ["SIGKILL"],  # of other signals the ranks decide, which the whole group gets
 }
 OTHER_SIGNALS = ["SIGKILL", "SIGTERM"]
 # What must be said; by whom a job's end is told too: `make` and the shell tell of exit codes.
