@@ -30,7 +30,7 @@ def test_table_3_has_every_model_in_every_modality(finished: Clone) -> None:
     roles = table.groupby("role").model.apply(set).to_dict()
     assert roles["student"] == {"CLUE-D", "CLUE-T"}
     assert len(roles["teacher"]) == 3
-    assert roles["control"] == {"constant", "hypothesis-only"}
+    assert roles["control"] == {"constant", "majority", "hypothesis-only"}
     assert len(roles["baseline"]) == len(roles["oracle"]) == 1
     modalities = table.groupby("model").modality.apply(set)
     assert all(seen == {"text", "audio", "video", "audiovisual"} for seen in modalities)
