@@ -15,7 +15,7 @@ flock --nonblock --conflict-exit-code 75 .snakemake.lock snakemake --nolock --co
 test $$code != 75 || echo "make: another run works in this directory; wait for it, or end it" >&2; exit $$code; }
 endef
 
-.PHONY: demo all environments cost explain report test test-faults bench bench-stages check schema clean help
+.PHONY: demo all environments cost explain report test test-cluster test-faults bench bench-stages check schema clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -44,6 +44,9 @@ test: $(CORE)/test-ready environments  ## all tests, the whole pipeline at a sma
 
 test-faults: $(CORE)/ready environments  ## kill and damage a small run; SEED=0 COUNT=100
 	python tests/faults/kills.py --seed $(or $(SEED),0) --count $(or $(COUNT),100)
+
+test-cluster: $(CORE)/test-ready  ## SLURM jobs on a cluster brought up here, as root; SHORT=1 for the quick ones
+	python -m pytest tests/cluster $(if $(SHORT),-m "not slow")
 
 # A benchmark is a script of tests/bench, run alone the same way with its own options.
 IN_STUDENT := PYTHONPATH=workflow:tests/student $(STUDENT)/bin/python
