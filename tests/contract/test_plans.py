@@ -33,7 +33,26 @@ def test_all_tables_and_figures_are_planned(planned: str) -> None:
     assert "data/paper_results.csv" in inputs_of(planned, "results/paper_comparison.csv")
     for number in (3, 4, 6):
         inputs_of(planned, f"results/figures/figure{number}.svg")
-    assert "figure5" not in planned, "no student has mixed batches"
+    assert "results/figures/figure5.svg" in planned
+
+
+def test_ablations_are_in_table_4_and_figures_5_and_6_alone(planned: str) -> None:
+    ablation = "results/metrics/students/ratio-1.parquet"
+    assert ablation in inputs_of(planned, "results/table4.csv")
+    for table in ("2", "3", "7", "8"):
+        assert ablation not in inputs_of(planned, f"results/table{table}.csv")
+    drawn = {
+        figure: {name for name in ("clue-d", "clue-t", "ratio-1", "mixed") if f"students/{name}" in inputs}
+        for figure in ("figure3", "figure5", "figure6", "training", "reliability")
+        for inputs in [" ".join(inputs_of(planned, f"results/figures/{figure}.csv"))]
+    }
+    assert drawn == {
+        "figure3": {"clue-d", "clue-t"},
+        "figure5": {"clue-d", "mixed"},
+        "figure6": {"clue-d", "clue-t", "ratio-1"},
+        "training": {"clue-d", "clue-t"},
+        "reliability": {"clue-d", "clue-t"},
+    }
 
 
 def test_each_table_has_all_controls_and_temperatures_need_held_out_predictions(planned: str) -> None:
@@ -56,11 +75,10 @@ def test_a_yes_or_no_is_judged_as_one_and_not_as_a_probability(planned: str) -> 
 
 def test_two_batchings_are_drawn_and_only_taught_teachers_are_in_table_1(clone: Path, tmp_path: Path) -> None:
     raw = yaml.safe_load((ROOT / "config.yaml").read_text())
-    mixed, idle = copy.deepcopy(raw["students"]["clue-d"]), copy.deepcopy(raw["teachers"]["tiny-teacher"])
-    mixed["training"] |= {"batching": "mixed"}
+    idle = copy.deepcopy(raw["teachers"]["tiny-teacher"])
     fewer = {"like": "clue-d", "title": "CLUE-D, 1:2", "training": {"negative_ratio": 2}}
     overlay = {
-        "students": {"mixed": mixed | {"title": "CLUE-D, mixed"}, "fewer": fewer},
+        "students": {"fewer": fewer},
         "teachers": {"idle": idle | {"title": "idle teacher"}},
     }
     (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(overlay))

@@ -82,7 +82,7 @@ def test_the_default_configuration_plans(clone: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", result.stdout, flags=re.M))
     assert jobs["ask"] == "3", "a teacher and two baselines"
-    assert jobs["train_student"] == "2"
+    assert jobs["train_student"] == "7", "two, and five of table 4 and figure 5"
 
 
 def test_no_wrapped_command_knows_where_the_clone_is(clone: Path) -> None:

@@ -42,6 +42,12 @@ DATASETS = list(CONFIG.datasets)
 URNS = [name for name, dataset in CONFIG.datasets.items() if dataset.kind == "urn"]
 TINY_MODELS = [name for name, model in CONFIG.models.items() if model.tiny]
 ITEMS = expand("results/items/{dataset}/items.parquet", dataset=DATASETS)
+# Those of most tables and figures; the others are in table 4 and figures 5 and 6 alone.
+STUDENTS = {
+    name: student
+    for name, student in CONFIG.students.items()
+    if name not in CONFIG.ablations
+}
 LESSONS = expand("results/items/{dataset}/lessons.parquet", dataset=URNS)
 MEDIA_FILES = expand("results/items/{dataset}/media", dataset=URNS)
 LEFT_OUT = {
@@ -238,6 +244,11 @@ def table_entries():
 
 
 ENTRIES = table_entries()
+MODELS = {
+    name: entry
+    for name, entry in ENTRIES.items()
+    if name not in [f"students/{student}" for student in CONFIG.ablations]
+}
 # What is predicted: the evaluated splits, and the one that temperatures are fitted on.
 PREDICTED_SPLITS = CONFIG.evaluation.splits + [
     split for split in [CONFIG.evaluation.calibration_split] if split
@@ -246,7 +257,7 @@ VIEWS = {
     student_title(student, view): shards_of(
         f"results/predictions/students/{student}/{view}/{{shard}}.parquet"
     )
-    for student in CONFIG.students
+    for student in STUDENTS
     for view in ("frames", "sound")
 }
 STUDENTS_COMPARED = (
@@ -256,10 +267,10 @@ STUDENTS_COMPARED = (
         "results/figures/reliability.svg",
         "results/figures/training.svg",
     ]
-    if CONFIG.students
+    if STUDENTS
     else []
 )
-PREDICTIONS = {entry["title"]: entry["files"] for entry in ENTRIES.values()} | VIEWS
+PREDICTIONS = {entry["title"]: entry["files"] for entry in MODELS.values()} | VIEWS
 
 
 def named_files(option, files_of_names):
@@ -271,14 +282,14 @@ def named_files(option, files_of_names):
 
 def pairs():
     """Which models are compared on the same items: what a claim rests on."""
-    titles = [student.title for student in CONFIG.students.values()]
+    titles = [student.title for student in STUDENTS.values()]
     chosen = [
         (title, control)
         for title in titles
         for control in ("hypothesis-only", "constant")
     ]
     chosen += [(titles[0], other) for other in titles[1:]]
-    chosen += [(CONFIG.students[name].title, student_title(name, view)) for name in CONFIG.students
+    chosen += [(student.title, student_title(name, view)) for name, student in STUDENTS.items()
                for view in ("frames", "sound")]  # fmt: skip
     for teacher, settings in TEACHERS.items():
         labels = [f"{settings.title}, {label}" for label in label_names(teacher)]

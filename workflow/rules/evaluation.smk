@@ -367,7 +367,7 @@ rule reliability:
             "--predictions",
             {
                 entry["title"]: entry["files"]
-                for entry in ENTRIES.values()
+                for entry in MODELS.values()
                 if entry["role"] in ("student", "teacher")
             },
         ),

@@ -228,7 +228,11 @@ rule distributions_figure:
 
 rule batching_curves:
     input:
-        students=expand("results/students/{student}", student=CONFIG.students),
+        students=[
+            Path(file).parent
+            for files in students_by_batching().values()
+            for file in files
+        ],
     output:
         csv="results/figures/figure5.csv",
         svg=report(
@@ -254,7 +258,7 @@ rule batching_curves:
 
 rule training_curves:
     input:
-        students=expand("results/students/{student}", student=CONFIG.students),
+        students=expand("results/students/{student}", student=STUDENTS),
     output:
         csv="results/figures/training.csv",
         svg=report(
@@ -272,7 +276,7 @@ rule training_curves:
             "--logs",
             {
                 student.title: [f"results/students/{name}/training_log.parquet"]
-                for name, student in CONFIG.students.items()
+                for name, student in STUDENTS.items()
             },
         ),
         # fmt: skip

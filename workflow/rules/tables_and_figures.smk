@@ -18,7 +18,8 @@ def says_yes_or_no(entry):
 
 def table_metrics(table):
     """The metrics files that a table is laid out from; the table itself leaves out other roles than its own."""
-    roles = {entry: settings["role"] for entry, settings in ENTRIES.items()}
+    models = ENTRIES if table == "table4" else MODELS
+    roles = {entry: settings["role"] for entry, settings in models.items()}
     if table in ("table3", "table3-graded", "table8"):
         roles = {
             entry: role for entry, role in roles.items() if not says_yes_or_no(entry)
@@ -90,21 +91,14 @@ def students_by_batching():
 
 
 FIGURES = ["figure3", "figure4"]
-if CONFIG.students:
+if STUDENTS:
     FIGURES += ["figure6"]
 if students_by_batching():
     FIGURES += ["figure5"]
 
 
 # The oracle is no competitor: that a model differs from the truth needs no test.
-COMPARED = {name: entry for name, entry in ENTRIES.items() if entry["role"] != "oracle"}
-
-
-def ratio_title(student):
-    """A student's name where ratios of negatives to positives are compared; that of one that keeps all is plain."""
-    settings = CONFIG.students[student]
-    ratio = settings.training.negative_ratio
-    return f"{settings.title}, 1:{ratio:g}" if ratio else settings.title
+COMPARED = {name: entry for name, entry in MODELS.items() if entry["role"] != "oracle"}
 
 
 def last_labels():
@@ -122,7 +116,7 @@ RATERS = {
     for entry in last_labels()
     + [
         ENTRIES[name]
-        for name in ENTRIES
+        for name in MODELS
         if name.startswith("students/")
         or name in ("controls/hypothesis-only", "controls/oracle")
     ]
@@ -134,15 +128,16 @@ DISTRIBUTIONS = {
         if entry["role"] == "teacher"
     },
     "figure6": {
-        ratio_title(name): ENTRIES[f"students/{name}"]["files"]
-        for name in CONFIG.students
+        student.title: ENTRIES[f"students/{name}"]["files"]
+        for name, student in CONFIG.students.items()
+        if name in STUDENTS or student.training.negative_ratio
     },
 }
 
 
 def first_student():
     """The student that all others are tested against."""
-    return next((student.title for student in CONFIG.students.values()), "none")
+    return next((student.title for student in STUDENTS.values()), "none")
 
 
 def labels_in_common(wildcards, teacher):

@@ -369,6 +369,7 @@ class Config(Settings):
     imported_teachers: Named[ImportedTeacher]
     labels: Named[Label]
     students: Named[Student]
+    ablations: list[str] = Field(description="students of table 4 and figures 5 and 6 alone, which the others leave out")
     evaluation: Evaluation
     costs: Costs
     store: Annotated[str, AfterValidator(_checked_place)] | None = Field(
@@ -416,6 +417,10 @@ class Config(Settings):
                         raise ValueError(
                             f"{where}.label: {source.label}, but {source.teacher} is read, once; take a label of 1 vote"
                         )
+        for name in self.ablations:
+            _known(name, self.students, "ablations", "students")
+        if self.students and set(self.ablations) == set(self.students):
+            raise ValueError("ablations: leave out at least one student, which these are compared with")
         for name, label in self.labels.items():
             if label.min_parsed > label.votes:
                 raise ValueError(f"labels.{name}.min_parsed: {label.min_parsed} is more than its {label.votes} votes")
