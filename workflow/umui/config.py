@@ -369,7 +369,7 @@ class Config(Settings):
     imported_teachers: Named[ImportedTeacher]
     labels: Named[Label]
     students: Named[Student]
-    ablations: list[str] = Field(description="students of table 4 and figures 5 and 6 alone, which the others leave out")
+    ablations: list[str] = Field(description="students of table 4 and figures 5 and 6 alone, and of no other")
     evaluation: Evaluation
     costs: Costs
     store: Annotated[str, AfterValidator(_checked_place)] | None = Field(
