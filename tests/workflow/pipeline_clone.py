@@ -71,14 +71,15 @@ class Clone:
         gone.unlink()
 
     def run_and_kill(self, ready: Callable[[], bool], victim: str) -> None:
-        """Run, wait until `ready`, and kill with SIGKILL the process whose command line has `victim`."""
+        """Run, wait until `ready`, and kill with SIGKILL those of its processes whose command line has `victim`."""
         running = subprocess.Popen(
             self.command(*TARGETS, overlays=SHARED), cwd=self.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         while not ready():
             assert running.poll() is None, "the run ended before it could be killed"
             time.sleep(0.05)
-        killed = [process for process in processes(victim) if process.info["pid"] != running.pid]
+        ours = [process for process in processes(victim) if Path(process.cwd()) == self.path]
+        killed = [process for process in ours if process.pid != running.pid]
         assert killed
         for process in killed:
             process.send_signal(signal.SIGKILL)
