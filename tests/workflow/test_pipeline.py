@@ -108,7 +108,7 @@ def test_caches_change_no_answer(finished: Clone) -> None:
     overlay = finished.path / "caches.yaml"
     overlay.write_text(yaml.safe_dump({"baselines": judges}))
     files = [f"results/votes/{judge}/0.parquet" for judge in judges]
-    result = finished.snakemake("--", *files, overlays=(str(overlay),))
+    result = finished.snakemake(*files, overlays=(str(overlay),))
     assert result.returncode == 0, result.stdout + result.stderr
     counts = [json.loads((finished.path / f"results/timings/{judge}/0.json").read_text())["counts"] for judge in judges]
     assert counts[0]["prompt_tokens_cached"] > counts[0]["prompt_tokens"] / 2
