@@ -210,13 +210,14 @@ def _code_digest(file: Path) -> str:
     return digest_file(file)
 
 
-# The configuration's modules are left out: what they can change reaches a stage as its settings.
-NOT_CODE = ("umui.config", "umui.config_base", "umui.config_datasets", "umui.config_loading")
+# The configuration's modules (umui.config, umui.config_...) are left out: what they can change reaches a stage as its
+# settings.
+NOT_CODE = "umui.config"
 
 
 def _import_closure(module: str, seen: set[Path] | None = None) -> set[Path]:
     seen = set() if seen is None else seen
-    if module in NOT_CODE:
+    if module.startswith(NOT_CODE):
         return seen
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None or Path(spec.origin) in seen:

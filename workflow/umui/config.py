@@ -2,7 +2,8 @@
 
 Every value that changes a result stands in config.yaml; nothing scientific has a default here.
 Unknown keys are errors.  In the named maps (models, teachers, ...) an overlay removes an entry by setting it to null.
-config_datasets.py has the data sets, config_loading.py the reading and the errors.
+config_datasets.py has the data sets, config_judges.py what is asked, config_students.py what is trained, and
+config_loading.py the reading and the errors.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from umui.config_base import Count, Distinct, Named, Positive, Share, Title
+from umui.config_base import Count, Named, Positive, Share
 from umui.config_base import Settings as Settings
 from umui.config_datasets import Clotho as Clotho
 from umui.config_datasets import Dataset as Dataset
@@ -22,7 +23,20 @@ from umui.config_datasets import Unli as Unli
 from umui.config_datasets import Urn as Urn
 from umui.config_datasets import WikiVideo as WikiVideo
 from umui.config_datasets import dataset_from_json as dataset_from_json
-from umui.tables import Modality, Split
+from umui.config_judges import Adaptive as Adaptive
+from umui.config_judges import Client as Client
+from umui.config_judges import Endpoint as Endpoint
+from umui.config_judges import ImportedTeacher as ImportedTeacher
+from umui.config_judges import Judge as Judge
+from umui.config_judges import Label as Label
+from umui.config_judges import Read as Read
+from umui.config_judges import Sampling as Sampling
+from umui.config_judges import Server as Server
+from umui.config_students import Lora as Lora
+from umui.config_students import Student as Student
+from umui.config_students import Training as Training
+from umui.config_students import TrainingSource as TrainingSource
+from umui.tables import Modality
 
 
 class Media(Settings):
@@ -77,225 +91,6 @@ class Model(Settings):
         if (self.path is None) == (self.tiny is None):
             raise ValueError("give either `path` (a directory or a hub name) or `tiny` (made on the spot)")
         return self
-
-
-class Adaptive(Settings):
-    """Votes until the mean of an item is known well enough (teacher/stopping.py); docs/adaptive-votes.md."""
-
-    width: Share = Field(description="of the confidence sequence of an item's mean, at which asking stops")
-    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(description="of that sequence, over all numbers of votes")
-    first: Count = Field(description="votes that every item gets")
-    step: Count = Field(description="further votes of an item that is asked again")
-
-
-class Sampling(Settings):
-    """How an answer is drawn; `votes` are drawn with seeds that never meet those of another item."""
-
-    votes: Count
-    temperature: Annotated[float, Field(ge=0)]
-    top_p: Annotated[float, Field(gt=0, le=1)]
-    max_tokens: Count
-    seed: int
-    answer_pattern: str | None = Field(description="regular expression that the answer is forced to match, or null")
-    adaptive: Adaptive | None = Field(description="when to stop before `votes`; null: never")
-
-    @model_validator(mode="after")
-    def _adaptive(self) -> Self:
-        if self.adaptive is None:
-            return self
-        if self.temperature == 0:
-            raise ValueError("adaptive: all votes of temperature 0 are alike; raise the temperature, or set null")
-        if self.adaptive.first > self.votes:
-            raise ValueError(f"adaptive.first: {self.adaptive.first} is more than the {self.votes} votes")
-        return self
-
-
-class Server(Settings):
-    """The vLLM server that a labelling job starts."""
-
-    dtype: Literal["float32", "bfloat16", "float16", "auto"]
-    max_model_len: Count = Field(description="tokens of prompt and answer")
-    max_num_seqs: Count = Field(description="answers in the making at a time")
-    block_size: Count = Field(description="tokens of a block of the prefix cache")
-    start_timeout_s: Positive
-    kv_cache_gib: Positive | None = Field(description="on a CPU: memory for keys and values; null on GPUs")
-    tensor_parallel: Count = Field(description="GPUs that share a copy of the model; a job's others hold more copies")
-    arguments: list[str] = Field(description="further arguments of vllm serve, such as --enable-expert-parallel")
-
-
-class Endpoint(Settings):
-    """A server that is already there, instead of one that the job starts."""
-
-    url: Annotated[str, Field(pattern=r"^https?://")]
-    model: str = Field(description="the name that the server gives the model")
-    key_variable: str | None = Field(description="environment variable that holds the key; null: no key")
-
-
-class Client(Settings):
-    """How the client treats the server."""
-
-    concurrency: Count = Field(description="requests under way at a time")
-    timeout_s: Positive = Field(description="of one request")
-    retries: Annotated[int, Field(ge=0)]
-    max_error_share: Share = Field(description="of the requests; above it the run stops, keeping every vote")
-    max_restarts: Annotated[int, Field(ge=0)] = Field(description="of a server of ours that dies")
-
-
-class Read(Settings):
-    """An answer that is read off the next token's probabilities instead of drawn.
-
-    It is the mean of `values` under the probabilities of `tokens`, which are made to sum to 1.
-    """
-
-    opening: str = Field(description="what the answer begins with, before the token that is read; may be empty")
-    tokens: Annotated[list[str], Field(min_length=2, max_length=128), Distinct] = Field(
-        description="each one token of the model's vocabulary; 128 is the most that vLLM reads"
-    )
-    values: list[Share] = Field(description="the probability that each token stands for")
-
-    @model_validator(mode="after")
-    def _as_many(self) -> Self:
-        if len(self.tokens) != len(self.values):
-            raise ValueError(f"values: {len(self.values)} for {len(self.tokens)} tokens; give each token its value")
-        return self
-
-
-class Judge(Settings):
-    """A model that is asked: a teacher, or a zero-shot baseline."""
-
-    title: Title
-    model: str
-    prompt: str = Field(description="a template of workflow/umui/prompts, without its suffix")
-    datasets: Named[list[Modality]] = Field(description="what it is asked about: dataset -> modalities")
-    splits: list[Literal["train", "validation", "test"]]
-    sampling: Sampling
-    jobs: Count = Field(description="that share the shards; each starts one server and asks about its shards in turn")
-    read: Read | None = Field(default=None, description="how an answer is read; left out, it is drawn and parsed")
-    server: Server
-    endpoint: Endpoint | None
-    client: Client
-
-    @model_validator(mode="after")
-    def _read_once(self) -> Self:
-        once = {"votes": 1, "temperature": 0.0, "max_tokens": 1, "answer_pattern": None}
-        given = {name: getattr(self.sampling, name) for name in once}
-        if self.read is not None and given != once:
-            raise ValueError(
-                "sampling: an answer that is read is one token without chance; "
-                "set votes: 1, temperature: 0.0, max_tokens: 1, answer_pattern: null"
-            )
-        return self
-
-
-class ImportedTeacher(Settings):
-    """A teacher whose votes on a dataset are read from published files (docs/wikivideo.md, docs/sharing.md)."""
-
-    title: Title
-    dataset: str
-    modalities: Annotated[list[Modality], Field(min_length=1), Distinct]
-    splits: Annotated[list[Split], Field(min_length=1), Distinct]
-    files: Annotated[list[str], Field(min_length=1), Distinct]
-    form: Literal["scalar", "binary", "digits", "votes"] = Field(
-        description="of an answer: a text with a probability, with Yes or No, or the probabilities of digits 0 to 9; "
-        "votes: files are manifests of `umui publish-votes`"
-    )
-    thinking: bool = Field(description="whether a text without </think> is thinking that was cut off, and no answer")
-    votes: Count = Field(description="of an item; where the files have fewer, the others are missing")
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        if self.form == "digits" and (self.votes != 1 or self.thinking):
-            raise ValueError("form: digits are one vote, without thinking; set votes: 1 and thinking: false")
-        if self.form == "votes" and self.thinking:
-            raise ValueError("thinking: the answers of form: votes were read when they came; set it to false")
-        if self.form != "votes" and "text" in self.modalities:
-            raise ValueError("modalities: text: published answers do not say what a text premise was; remove it")
-        return self
-
-
-class Label(Settings):
-    """An aggregation of a teacher's votes."""
-
-    aggregation: Literal["mean", "max", "first"] = Field(
-        description="max: the mean over the votes on the majority's side of 0.5"
-    )
-    votes: Count = Field(description="the first so many of the stored votes")
-    min_parsed: Count = Field(description="with fewer parsed votes an item has no label")
-
-
-class Lora(Settings):
-    """Low-rank adapters on the text decoder's linear layers."""
-
-    rank: Count
-    alpha: Positive
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    targets: list[Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]]
-
-
-class TrainingSource(Settings):
-    """Which items of a dataset train a student, and what their labels are."""
-
-    modalities: list[Modality]
-    teacher: str | None = Field(description="whose labels; null takes the dataset's own probabilities")
-    label: str | None = Field(description="an entry of `labels`; null with the dataset's own probabilities")
-    agreement_filter: bool = Field(
-        description="train only on labels on the same side of 0.5 as the data set's own (the published code)"
-    )
-
-
-class Training(Settings):
-    """The optimisation of a student."""
-
-    steps: Count | None = Field(description="optimizer steps; null: as many as `epochs` take")
-    epochs: Positive | None = Field(description="passes over the premises; null where `steps` says how long")
-    premises_per_batch: Count = Field(description="of a micro-batch on one rank; with tokens_per_batch, at most")
-    tokens_per_batch: Count | None = Field(
-        description="positions of a micro-batch, padding included, at most, unless one premise alone has more; batches "
-        "then hold premises of similar lengths.  null: every batch has premises_per_batch"
-    )
-    hypotheses_per_premise: Count = Field(description="most hypotheses of a premise in a micro-batch")
-    accumulation: Count = Field(description="micro-batches of an optimizer step")
-    batching: Literal["by_modality", "mixed"] = Field(
-        description="by_modality: all micro-batches of a step hold one modality (paper, section 3.3)"
-    )
-    negative_ratio: Positive | None = Field(
-        description="items with labels below 0.5 for each one at or above, at most; null keeps all (paper, Table 4)"
-    )
-    learning_rate: Positive
-    warmup_steps: Annotated[int, Field(ge=0)]
-    schedule: Literal["constant", "cosine"]
-    weight_decay: Annotated[float, Field(ge=0)]
-    gradient_clip: Positive
-    dtype: Literal["float32", "bfloat16"]
-    zero_stage: Literal[1, 2]
-    checkpoint_every: Count = Field(description="optimizer steps between checkpoints")
-    ranks: Count = Field(description="processes, each with a GPU where there are GPUs")
-    seed: int
-
-    @model_validator(mode="after")
-    def _one_length(self) -> Self:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError("give either `steps` or `epochs`, and null for the other")
-        return self
-
-
-class Student(Settings):
-    """A student: CLUE-D (`distribution`) or CLUE-T (`text`)."""
-
-    title: Title
-    base: str
-    read_out: Literal["distribution", "text"]
-    prompt: str
-    bins: Annotated[int, Field(ge=2)] = Field(description="of the distribution over [0, 1]")
-    sigma: Positive = Field(description="of the Gaussian target")
-    target: Literal["gaussian", "integrated", "mean_matched"] = Field(
-        description="gaussian: densities at the bins (the paper); integrated: each bin's mass; mean_matched: unbiased"
-    )
-    loss: Literal["kl", "mse"] = Field(description="of a distribution: divergence from the target, or squared error")
-    sources: Named[TrainingSource]
-    lora: Lora
-    training: Training
-    batch_premises: Count = Field(description="premises of a batch in prediction")
 
 
 class HypothesisOnly(Settings):
