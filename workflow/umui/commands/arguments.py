@@ -31,9 +31,19 @@ def settings(parser: argparse.ArgumentParser, model: type[config.Settings]) -> N
     )
 
 
+def file(parser: argparse.ArgumentParser, flag: str, what: str) -> None:
+    """Add a file that is read or written, as `what` says."""
+    parser.add_argument(flag, type=Path, required=True, help=what)
+
+
+def files(parser: argparse.ArgumentParser, flag: str, what: str) -> None:
+    """Add files that are read, one at least."""
+    parser.add_argument(flag, type=Path, nargs="+", required=True, help=what)
+
+
 def items_and_shard(parser: argparse.ArgumentParser) -> None:
     """Add the items tables of all data sets, and which piece of the work is meant."""
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables of all datasets")
+    files(parser, "--items", "items tables of all datasets")
     parser.add_argument("--shard", type=int, required=True, help="0, 1, ...: which piece")
     parser.add_argument("--shards", type=int, required=True, help="how many pieces there are")
 
@@ -70,8 +80,8 @@ class _NamedFiles(argparse.Action):
 
 def figure(parser: argparse.ArgumentParser) -> None:
     """Add both files of a figure."""
-    parser.add_argument("--svg", type=Path, required=True, help="the figure, written")
-    parser.add_argument("--png", type=Path, required=True, help="the same figure, written")
+    file(parser, "--svg", "the figure, written")
+    file(parser, "--png", "the same figure, written")
 
 
 def parameters(directory: str) -> int:

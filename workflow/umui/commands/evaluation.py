@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from umui import config
-from umui.commands.arguments import named_tables, parameters, settings, stage
+from umui.commands.arguments import file, files, named_tables, parameters, settings, stage
 
 
 def add(stages: Any) -> None:
@@ -17,7 +17,7 @@ def add(stages: Any) -> None:
     )
     settings(parser, config.Evaluation)
     parser.add_argument("--kind", choices=["constant", "majority", "hypothesis-only", "oracle"], required=True)
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    files(parser, "--items", "items tables")
     parser.add_argument(
         "--labels",
         type=Path,
@@ -26,7 +26,7 @@ def add(stages: Any) -> None:
         help="the labels that students learn from; a dataset without any is learned from its own probabilities",
     )
     parser.add_argument("--splits", nargs="+", required=True, help="which splits to predict")
-    parser.add_argument("--predictions", type=Path, required=True, help="predictions table, written")
+    file(parser, "--predictions", "predictions table, written")
 
     parser = stage(
         stages,
@@ -35,8 +35,8 @@ def add(stages: Any) -> None:
         "Judge controls that learn from a dataset's own labels.",
     )
     settings(parser, config.Evaluation)
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
-    parser.add_argument("--csv", type=Path, required=True, help="their figures, written")
+    files(parser, "--items", "items tables")
+    file(parser, "--csv", "their figures, written")
 
     parser = stage(
         stages,
@@ -44,9 +44,9 @@ def add(stages: Any) -> None:
         "umui.evaluation.leakage:leakage",
         "Count what the training and the evaluated splits have in common.",
     )
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    files(parser, "--items", "items tables")
     parser.add_argument("--splits", nargs="+", required=True, help="the evaluated splits")
-    parser.add_argument("--csv", type=Path, required=True, help="the counts, written")
+    file(parser, "--csv", "the counts, written")
 
     parser = stage(
         stages,
@@ -55,10 +55,10 @@ def add(stages: Any) -> None:
         "Turn a teacher's labels into predictions.",
     )
     parser.add_argument("--name", required=True, help="the model's name in the table")
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
-    parser.add_argument("--labels", type=Path, nargs="+", required=True, help="labels tables, all shards")
+    files(parser, "--items", "items tables")
+    files(parser, "--labels", "labels tables, all shards")
     parser.add_argument("--splits", nargs="+", required=True, help="which splits to predict")
-    parser.add_argument("--predictions", type=Path, required=True, help="predictions table, written")
+    file(parser, "--predictions", "predictions table, written")
 
     for name, function, summary in (
         ("evaluate", "umui.evaluation.evaluating:evaluate", "Compute a model's metrics with their intervals."),
@@ -80,9 +80,9 @@ def add(stages: Any) -> None:
             default=None,
             help="where parameters.json says the model's size; nothing for a model without one",
         )
-        parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
-        parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="predictions tables, all shards")
-        parser.add_argument("--metrics", type=Path, required=True, help="metrics table, written")
+        files(parser, "--items", "items tables")
+        files(parser, "--predictions", "predictions tables, all shards")
+        file(parser, "--metrics", "metrics table, written")
 
     parser = stage(
         stages,
@@ -91,7 +91,7 @@ def add(stages: Any) -> None:
         "Compare pairs of models on the same items and resamples.",
     )
     settings(parser, config.Evaluation)
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    files(parser, "--items", "items tables")
     named_tables(parser, "--predictions", "the predictions tables of a model", required=True)
     parser.add_argument(
         "--pair",
@@ -102,7 +102,7 @@ def add(stages: Any) -> None:
         metavar=("A", "B"),
         help="names of two models: A - B and A / B are written; repeated",
     )
-    parser.add_argument("--csv", type=Path, required=True, help="the comparisons, written")
+    file(parser, "--csv", "the comparisons, written")
 
     parser = stage(
         stages,
@@ -111,7 +111,7 @@ def add(stages: Any) -> None:
         "Say how far another teacher's labels are from the old one's, and which figures moved.",
     )
     settings(parser, config.Evaluation)
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    files(parser, "--items", "items tables")
     named_tables(parser, "--old-labels", "the old teacher's labels tables of an aggregation", required=True)
     named_tables(parser, "--new-labels", "the new teacher's labels tables of the same aggregations", required=True)
     named_tables(parser, "--predictions", "the predictions tables of a model", required=True)
@@ -124,9 +124,9 @@ def add(stages: Any) -> None:
         metavar=("NEW", "OLD"),
         help="names of two models that differ in the teacher alone: NEW - OLD is written; repeated",
     )
-    parser.add_argument("--moves", type=Path, required=True, help="a row an aggregation and item, written")
-    parser.add_argument("--labels", type=Path, required=True, help="how far labels moved, by modality, written")
-    parser.add_argument("--metrics", type=Path, required=True, help="how figures moved, written")
+    file(parser, "--moves", "a row an aggregation and item, written")
+    file(parser, "--labels", "how far labels moved, by modality, written")
+    file(parser, "--metrics", "how figures moved, written")
 
     parser = stage(
         stages,
@@ -136,39 +136,32 @@ def add(stages: Any) -> None:
     )
     settings(parser, config.Evaluation)
     parser.add_argument("--first", required=True, help="name of the model that the others are compared with")
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    files(parser, "--items", "items tables")
     named_tables(parser, "--predictions", "the predictions tables of a model", required=True)
-    parser.add_argument("--csv", type=Path, required=True, help="the differences, written")
+    file(parser, "--csv", "the differences, written")
 
-    parser = stage(
-        stages,
-        "reliability",
-        "umui.evaluation.reliability:reliability",
-        "Compute reliability diagrams: numbers, no drawing.",
-    )
-    settings(parser, config.Evaluation)
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
-    named_tables(parser, "--predictions", "the predictions tables of a model", required=True)
-    parser.add_argument("--csv", type=Path, required=True, help="one row a bin, written")
-
-    parser = stage(
-        stages,
-        "agreement",
-        "umui.evaluation.agreement:agreement",
-        "Compare annotators and models, pair by pair: no drawing.",
-    )
-    settings(parser, config.Evaluation)
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
-    named_tables(parser, "--predictions", "the predictions tables of a model")
-    parser.add_argument("--csv", type=Path, required=True, help="a row a pair and statistic, written")
-
-    parser = stage(
-        stages,
-        "distributions",
-        "umui.evaluation.distributions:distributions",
-        "Count the probabilities of people and models: no drawing.",
-    )
-    settings(parser, config.Evaluation)
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
-    named_tables(parser, "--predictions", "the predictions tables of a model")
-    parser.add_argument("--csv", type=Path, required=True, help="a row a bin, written")
+    for name, function, summary, rows in (
+        (
+            "reliability",
+            "umui.evaluation.reliability:reliability",
+            "Compute reliability diagrams: numbers, no drawing.",
+            "one row a bin",
+        ),
+        (
+            "agreement",
+            "umui.evaluation.agreement:agreement",
+            "Compare annotators and models, pair by pair: no drawing.",
+            "a row a pair and statistic",
+        ),
+        (
+            "distributions",
+            "umui.evaluation.distributions:distributions",
+            "Count the probabilities of people and models: no drawing.",
+            "a row a bin",
+        ),
+    ):
+        parser = stage(stages, name, function, summary)
+        settings(parser, config.Evaluation)
+        files(parser, "--items", "items tables")
+        named_tables(parser, "--predictions", "the predictions tables of a model")
+        file(parser, "--csv", f"{rows}, written")

@@ -1,10 +1,9 @@
 """Subcommand that turns media into evidence."""
 
-from pathlib import Path
 from typing import Any
 
 from umui import config
-from umui.commands.arguments import items_and_shard, settings, stage, workers
+from umui.commands.arguments import file, items_and_shard, settings, stage, workers
 
 
 def add(stages: Any) -> None:
@@ -17,6 +16,6 @@ def add(stages: Any) -> None:
     )
     settings(parser, config.Media)
     items_and_shard(parser)
-    parser.add_argument("--media", type=Path, required=True, help="media table, written")
-    parser.add_argument("--evidence", type=Path, required=True, help="evidence table, written")
+    file(parser, "--media", "media table, written")
+    file(parser, "--evidence", "evidence table, written")
     workers(parser)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from umui import config
-from umui.commands.arguments import figure, named_tables, settings, stage
+from umui.commands.arguments import figure, file, files, named_tables, settings, stage
 
 
 def add(stages: Any) -> None:
@@ -13,7 +13,7 @@ def add(stages: Any) -> None:
     parser = stage(
         stages, "reliability-figure", "umui.reporting.figures:reliability_figure", "Draw the reliability diagrams."
     )
-    parser.add_argument("--csv", type=Path, required=True, help="as written by the stage reliability")
+    file(parser, "--csv", "as written by the stage reliability")
     figure(parser)
 
     parser = stage(
@@ -24,7 +24,7 @@ def add(stages: Any) -> None:
     )
     named_tables(parser, "--logs", "the training log of a student", required=True)
     _losses(parser)
-    parser.add_argument("--csv", type=Path, required=True, help="the drawn means, written")
+    file(parser, "--csv", "the drawn means, written")
     figure(parser)
 
     parser = stage(
@@ -33,7 +33,7 @@ def add(stages: Any) -> None:
         "umui.reporting.agreement_figure:agreement_figure",
         "Draw the agreement of annotators and models.",
     )
-    parser.add_argument("--csv", type=Path, required=True, help="as written by the stage agreement")
+    file(parser, "--csv", "as written by the stage agreement")
     figure(parser)
 
     parser = stage(
@@ -42,7 +42,7 @@ def add(stages: Any) -> None:
         "umui.reporting.distributions_figure:distributions_figure",
         "Draw the histograms of probabilities.",
     )
-    parser.add_argument("--csv", type=Path, required=True, help="as written by the stage distributions")
+    file(parser, "--csv", "as written by the stage distributions")
     figure(parser)
 
     parser = stage(
@@ -53,7 +53,7 @@ def add(stages: Any) -> None:
     )
     named_tables(parser, "--logs", "the training log of a student", required=True)
     _losses(parser)
-    parser.add_argument("--csv", type=Path, required=True, help="the drawn means, written")
+    file(parser, "--csv", "the drawn means, written")
     figure(parser)
 
     parser = stage(
@@ -61,7 +61,7 @@ def add(stages: Any) -> None:
     )
     parser.add_argument("--table", required=True, help="its name, such as table3")
     settings(parser, config.Evaluation)
-    parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="metrics tables")
+    files(parser, "--metrics", "metrics tables")
     parser.add_argument(
         "--negative-ratio",
         dest="negative_ratios",
@@ -71,8 +71,8 @@ def add(stages: Any) -> None:
         metavar=("NAME", "RATIO"),
         help="of Table 4: a student and its training negatives for one positive, or all; repeated",
     )
-    parser.add_argument("--csv", type=Path, required=True, help="the figures, a row each, written")
-    parser.add_argument("--markdown", type=Path, required=True, help="the same for readers, written")
+    file(parser, "--csv", "the figures, a row each, written")
+    file(parser, "--markdown", "the same for readers, written")
 
     parser = stage(
         stages,
@@ -80,10 +80,10 @@ def add(stages: Any) -> None:
         "umui.reporting.paper_comparison:paper_comparison",
         "Lay a run's metrics beside the paper's figures.",
     )
-    parser.add_argument("--published", type=Path, required=True, help="data/paper_results.csv")
-    parser.add_argument("--metrics", type=Path, nargs="+", required=True, help="metrics tables")
-    parser.add_argument("--csv", type=Path, required=True, help="a row a model and figure, written")
-    parser.add_argument("--markdown", type=Path, required=True, help="the same for readers, written")
+    file(parser, "--published", "data/paper_results.csv")
+    files(parser, "--metrics", "metrics tables")
+    file(parser, "--csv", "a row a model and figure, written")
+    file(parser, "--markdown", "the same for readers, written")
 
     parser = stage(
         stages,
@@ -91,9 +91,9 @@ def add(stages: Any) -> None:
         "umui.reporting.paper_audit:paper_audit",
         "Calculate what the paper's figures can and cannot mean.",
     )
-    parser.add_argument("--published", type=Path, required=True, help="data/paper_results.csv")
-    parser.add_argument("--controls", type=Path, required=True, help="as written by control-table for Clotho")
-    parser.add_argument("--markdown", type=Path, required=True, help="docs/paper-audit.md, written")
+    file(parser, "--published", "data/paper_results.csv")
+    file(parser, "--controls", "as written by control-table for Clotho")
+    file(parser, "--markdown", "docs/paper-audit.md, written")
 
     parser = stage(
         stages,
@@ -101,36 +101,36 @@ def add(stages: Any) -> None:
         "umui.reporting.hyperparameters:hyperparameters",
         "Lay out the students' hyperparameters as Table 6.",
     )
-    parser.add_argument("--run-config", type=Path, required=True, help="as written by the stage run-config")
-    parser.add_argument("--csv", type=Path, required=True, help="a row a student and hyperparameter, written")
-    parser.add_argument("--markdown", type=Path, required=True, help="the same for readers, written")
+    file(parser, "--run-config", "as written by the stage run-config")
+    file(parser, "--csv", "a row a student and hyperparameter, written")
+    file(parser, "--markdown", "the same for readers, written")
 
     parser = stage(stages, "coverage", "umui.reporting.coverage:coverage", "Count what was left out, where and why.")
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    files(parser, "--items", "items tables")
     named_tables(parser, "--left-out", "the left_out table of a dataset")
     named_tables(parser, "--left-out-votes", "the left-out rows of an imported teacher, as CSV")
     parser.add_argument("--media", type=Path, nargs="*", required=True, help="media tables, all shards")
     named_tables(parser, "--votes", "the votes tables of a judge")
     named_tables(parser, "--labels", "the labels tables of a judge and aggregation")
     named_tables(parser, "--predictions", "the predictions tables of a model")
-    parser.add_argument("--csv", type=Path, required=True, help="all counts, written")
-    parser.add_argument("--markdown", type=Path, required=True, help="a summary, written")
+    file(parser, "--csv", "all counts, written")
+    file(parser, "--markdown", "a summary, written")
 
     parser = stage(
         stages, "impact-page", "umui.reporting.impact_page:impact_page", "Lay out what another teacher changes."
     )
     parser.add_argument("--old", required=True, help="title of the old teacher")
     parser.add_argument("--new", required=True, help="title of the new teacher")
-    parser.add_argument("--moves", type=Path, required=True, help="as written by the stage impact")
-    parser.add_argument("--labels", type=Path, required=True, help="as written by the stage impact")
-    parser.add_argument("--metrics", type=Path, required=True, help="as written by the stage impact")
-    parser.add_argument("--markdown", type=Path, required=True, help="a page for readers, written")
+    file(parser, "--moves", "as written by the stage impact")
+    file(parser, "--labels", "as written by the stage impact")
+    file(parser, "--metrics", "as written by the stage impact")
+    file(parser, "--markdown", "a page for readers, written")
     figure(parser)
 
     parser = stage(stages, "cost", "umui.reporting.cost:cost", "Forecast what the models of a run will be asked for.")
     settings(parser, config.Config)
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
-    parser.add_argument("--csv", type=Path, required=True, help="the forecast, written")
+    files(parser, "--items", "items tables")
+    file(parser, "--csv", "the forecast, written")
 
     parser = stage(
         stages,
@@ -139,12 +139,12 @@ def add(stages: Any) -> None:
         "Write the checked configuration of a run beside its results.",
     )
     settings(parser, config.Config)
-    parser.add_argument("--yaml", type=Path, required=True, help="the configuration, written")
+    file(parser, "--yaml", "the configuration, written")
 
     parser = stage(stages, "usage", "umui.reporting.usage:usage_page", "Show what caching spared the servers.")
     named_tables(parser, "--usage", "the counts of a judge's jobs")
-    parser.add_argument("--csv", type=Path, required=True, help="the counts, written")
-    parser.add_argument("--markdown", type=Path, required=True, help="the page, written")
+    file(parser, "--csv", "the counts, written")
+    file(parser, "--markdown", "the page, written")
 
 
 def _losses(parser: argparse.ArgumentParser) -> None:

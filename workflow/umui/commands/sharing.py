@@ -1,10 +1,9 @@
 """Subcommands for the store that clones share, and for votes that are published."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from umui.commands.arguments import stage
+from umui.commands.arguments import file, files, stage
 
 STORE_EPILOG = """\
 The store is what the setting `store` names: a directory, or s3://BUCKET/PREFIX with the credentials in the variables
@@ -45,9 +44,9 @@ def add(stages: Any) -> None:
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = PUBLISH_EPILOG
-    parser.add_argument("--votes", type=Path, nargs="+", required=True, help="votes tables of one teacher")
+    files(parser, "--votes", "votes tables of one teacher")
     parser.add_argument("--title", required=True, help="the teacher, for people")
-    parser.add_argument("--output", type=Path, required=True, help="directory, written; it must not exist")
+    file(parser, "--output", "directory, written; it must not exist")
 
 
 def _store(stages: Any, name: str, function: str, summary: str, epilog: str) -> argparse.ArgumentParser:

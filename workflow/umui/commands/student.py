@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from umui import config
-from umui.commands.arguments import items_and_shard, settings, stage, workers
+from umui.commands.arguments import file, files, items_and_shard, settings, stage, workers
 
 
 def add(stages: Any) -> None:
@@ -16,17 +16,17 @@ def add(stages: Any) -> None:
     settings(parser, config.Tiny)
     parser.add_argument("--prompt", required=True, help="template of the judgments' prompt")
     parser.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
-    parser.add_argument("--lessons", type=Path, nargs="+", required=True, help="lessons tables")
+    files(parser, "--items", "items tables")
+    files(parser, "--lessons", "lessons tables")
     parser.add_argument("--evidence", type=Path, nargs="*", required=True, help="evidence tables, all shards")
-    parser.add_argument("--output", type=Path, required=True, help="the model's directory, written")
+    file(parser, "--output", "the model's directory, written")
     workers(parser)
 
     parser = stage(
         stages, "lock-models", "umui.student.revisions:lock_models", "Write the commits of the models' hub names."
     )
     settings(parser, config.Config)
-    parser.add_argument("--lock", type=Path, required=True, help="an overlay of the configuration, written")
+    file(parser, "--lock", "an overlay of the configuration, written")
 
     parser = stage(
         stages, "train-student", "umui.student.training:train", "Train a student; each of its ranks runs this."
@@ -35,7 +35,7 @@ def add(stages: Any) -> None:
     parser.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
     parser.add_argument("--base", required=True, help="the base model's directory or hub name")
     parser.add_argument("--revision", default=None, help="commit of a hub model")
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
+    files(parser, "--items", "items tables")
     parser.add_argument("--evidence", type=Path, nargs="*", required=True, help="evidence tables, all shards")
     parser.add_argument(
         "--labels",
@@ -45,8 +45,8 @@ def add(stages: Any) -> None:
         metavar=("DATASET", "FILE"),
         help="the labels of a dataset's items; repeated",
     )
-    parser.add_argument("--checkpoints", type=Path, required=True, help="directory of checkpoints, kept between runs")
-    parser.add_argument("--output", type=Path, required=True, help="the student's directory, written")
+    file(parser, "--checkpoints", "directory of checkpoints, kept between runs")
+    file(parser, "--output", "the student's directory, written")
     _features(parser)
     workers(parser)
 
@@ -55,7 +55,7 @@ def add(stages: Any) -> None:
     parser.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
     parser.add_argument("--base", required=True, help="the base model's directory or hub name")
     parser.add_argument("--revision", default=None, help="commit of a hub model")
-    parser.add_argument("--student", type=Path, required=True, help="the student's directory")
+    file(parser, "--student", "the student's directory")
     parser.add_argument(
         "--view",
         dest="views",
@@ -68,7 +68,7 @@ def add(stages: Any) -> None:
     )
     parser.add_argument("--splits", nargs="+", required=True, help="which splits to predict")
     items_and_shard(parser)
-    parser.add_argument("--evidence", type=Path, required=True, help="evidence table of the shard")
+    file(parser, "--evidence", "evidence table of the shard")
     _features(parser)
     workers(parser)
 

@@ -1,10 +1,9 @@
 """Subcommands that ask models, and turn votes into labels."""
 
-from pathlib import Path
 from typing import Any
 
 from umui import config
-from umui.commands.arguments import settings, stage, workers
+from umui.commands.arguments import file, files, settings, stage, workers
 
 
 def add(stages: Any) -> None:
@@ -17,15 +16,15 @@ def add(stages: Any) -> None:
     parser.add_argument("--model", required=True, help="the model's directory or hub name")
     parser.add_argument("--revision", default=None, help="commit of a hub model")
     parser.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables of all datasets")
+    files(parser, "--items", "items tables of all datasets")
     parser.add_argument("--chosen", type=int, nargs="+", required=True, help="which shards, counted from 0")
     parser.add_argument("--shards", type=int, required=True, help="how many shards there are")
-    parser.add_argument("--evidence", type=Path, nargs="+", required=True, help="the chosen shards' evidence tables")
-    parser.add_argument("--journal", type=Path, required=True, help="directory where votes are kept as they arrive")
-    parser.add_argument("--votes", type=Path, required=True, help="votes table, written")
-    parser.add_argument("--timings", type=Path, required=True, help="timings table, written")
-    parser.add_argument("--usage", type=Path, required=True, help="the server's counts of tokens as JSON, written")
-    parser.add_argument("--server-log", type=Path, required=True, help="the server's own output, written")
+    files(parser, "--evidence", "the chosen shards' evidence tables")
+    file(parser, "--journal", "directory where votes are kept as they arrive")
+    file(parser, "--votes", "votes table, written")
+    file(parser, "--timings", "timings table, written")
+    file(parser, "--usage", "the server's counts of tokens as JSON, written")
+    file(parser, "--server-log", "the server's own output, written")
     parser.add_argument("--gpus", type=int, default=0, help="of the job: copies of the model are spread over them")
     workers(parser)
 
@@ -34,11 +33,11 @@ def add(stages: Any) -> None:
     )
     settings(parser, config.ImportedTeacher)
     parser.add_argument("--teacher", required=True, help="its name in the configuration")
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="items tables")
-    parser.add_argument("--votes", type=Path, required=True, help="votes table, written")
-    parser.add_argument("--left-out", type=Path, required=True, help="CSV of rows and items without a match, written")
+    files(parser, "--items", "items tables")
+    file(parser, "--votes", "votes table, written")
+    file(parser, "--left-out", "CSV of rows and items without a match, written")
 
     parser = stage(stages, "aggregate", "umui.teacher.aggregation:aggregate_votes", "Turn a judge's votes into labels.")
     settings(parser, config.Label)
-    parser.add_argument("--votes", type=Path, nargs="+", required=True, help="votes tables, all pieces")
-    parser.add_argument("--labels", type=Path, required=True, help="labels table, written")
+    files(parser, "--votes", "votes tables, all pieces")
+    file(parser, "--labels", "labels table, written")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from umui import config
-from umui.commands.arguments import stage, workers
+from umui.commands.arguments import file, stage, workers
 from umui.tables import MODALITIES
 
 SCORE_EPILOG = """\
@@ -33,7 +33,7 @@ def add(stages: Any) -> None:
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = SCORE_EPILOG
-    parser.add_argument("--model", type=Path, required=True, help="the student's directory")
+    file(parser, "--model", "the student's directory")
     parser.add_argument("--base", help="its base's directory or hub name (default: where it was in the training)")
     parser.add_argument("--video", type=Path, help="a clip; its sound is withheld, unless --modality audiovisual")
     parser.add_argument("--audio", type=Path, help="a recording, or a clip whose sound alone is to be heard")
@@ -75,9 +75,9 @@ def add(stages: Any) -> None:
         "umui.student.exporting:export",
         "Merge a student into its base: a checkpoint for transformers and vLLM.",
     )
-    parser.add_argument("--model", type=Path, required=True, help="the student's directory")
+    file(parser, "--model", "the student's directory")
     parser.add_argument("--base", help="its base's directory or hub name (default: where it was in the training)")
-    parser.add_argument("--output", type=Path, required=True, help="the checkpoint's directory, written")
+    file(parser, "--output", "the checkpoint's directory, written")
 
     parser = stage(
         stages,
