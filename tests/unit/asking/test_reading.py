@@ -2,29 +2,20 @@
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import ChatServer, chat_server, log_probability
+from asking_world import ask, judge, statuses
+from chat_server import ChatServer, log_probability
 from pydantic import ValidationError
-from test_asking import ask, judge, statuses
-from test_asking import world as world
 
 from umui.config import Judge
 from umui.teacher.published_votes import digits
 from umui.teacher.reading import expectation, reading
 
-pytest.importorskip("openai")
 ONCE = {"votes": 1, "temperature": 0.0, "max_tokens": 1, "answer_pattern": None}
 DIGITS = {"opening": "", "tokens": list("0123456789"), "values": [digit / 10 + 0.05 for digit in range(10)]}
-
-
-@pytest.fixture
-def server() -> Iterator[ChatServer]:
-    with chat_server() as running:
-        yield running
 
 
 def reader(url: str, read: dict[str, Any], **sampling: Any) -> Judge:
