@@ -13,6 +13,7 @@ engine   vllm.LLM.chat with the server's settings, its prompts made ready before
 import argparse
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,6 +56,7 @@ class Bench:
         self.model = str(results / "models/tiny-teacher")
         self.evidence = results / "evidence/0.parquet"
         self.rounds = 0
+        self.votes, self.client_s = 0, 0.0  # what `ours` has asked for, and the processor's seconds it took itself
 
     def items_of(self, premises: list[str]) -> Path:
         """Write the items of these premises."""
@@ -70,11 +72,14 @@ class Bench:
         endpoint = config.Endpoint(url=address.url, model=address.model, key_variable="BENCH_KEY")
         settings = self.settings.model_copy(update={"endpoint": endpoint})
         out = self.work / items.stem
+        before_s = time.process_time()
         spent = seconds(lambda: ask_shards(
             settings, "bench", self.model, None, self.media, [items], [0], 1, [self.evidence], out / "journal",
             out / "votes.parquet", out / "timings.parquet", out / "usage.json", out / "log", gpus=0, workers=1,
         ))  # fmt: skip
-        return pq.read_metadata(out / "votes.parquet").num_rows / spent
+        n_votes = pq.read_metadata(out / "votes.parquet").num_rows
+        self.votes, self.client_s = self.votes + n_votes, self.client_s + time.process_time() - before_s
+        return n_votes / spent
 
     def naive(self, address: Address, items: Path) -> float:
         """Ask one vote after the other; return votes a second."""
@@ -119,7 +124,13 @@ class Bench:
 
 
 def engine_of(model: str, settings: config.Judge, media: config.Media, modalities: list[Any]) -> Any:
-    """Start the engine with the flags of our server."""
+    """Start the engine with the flags of our server, and as much memory and one thread as it has."""
+    os.environ.update(
+        VLLM_CPU_KVCACHE_SPACE=f"{settings.server.kv_cache_gib:g}",
+        VLLM_CPU_OMP_THREADS_BIND="nobind",
+        OMP_NUM_THREADS="1",
+        HF_HUB_OFFLINE="1",
+    )
     from vllm import LLM, EngineArgs
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
@@ -134,13 +145,17 @@ def main() -> None:
     """Measure in turn."""
     arguments = parser(__doc__, repeats=3)
     arguments.add_argument("--results", type=Path, default=Path("results"), help="of a finished run of config.yaml")
-    arguments.add_argument("--premises", type=int, default=8, help="of each modality, in a measurement (default: 8)")
+    arguments.add_argument("--premises", type=int, default=4, help="of each modality, in a measurement (default: 4)")
     arguments.add_argument("--modalities", nargs="+", choices=MODALITIES, default=list(MODALITIES))
     chosen = arguments.parse_args()
     section = yaml.safe_load((ROOT / "config.yaml").read_text())
     media = config.Media.model_validate(section["media"])
     settings = config.Judge.model_validate(section["teachers"]["tiny-teacher"] | {"splits": ["test"]})
-    premises = premises_in_turn(chosen.results, tuple(chosen.modalities))
+    there = list(premises_in_turn(chosen.results, tuple(chosen.modalities)))
+    needed = 3 + chosen.repeats * (3 * chosen.premises + 1)
+    if len(there) < needed:
+        raise SystemExit(f"{chosen.results} has {len(there)} test premises of each modality, and {needed} are needed")
+    premises = iter(there)
     print(machine())
     with TemporaryDirectory(prefix="umui-bench-") as directory:
         bench = Bench(settings, media, chosen.results, Path(directory))
@@ -170,6 +185,8 @@ def main() -> None:
         compared("teacher", case, "votes/s", pairs, ENGINE, better="higher"),
         compared("teacher", case, "votes/s", slow, NAIVE, better="higher"),
     ])  # fmt: skip
+    rate = bench.votes / bench.client_s
+    print(f"our client spends {1000 / rate:.2f} CPU ms a vote: one core of it is enough for {rate:.0f} votes/s")
     print(f"counted by the server while ours asked: {json.dumps(counted)}")
 
 
