@@ -11,6 +11,7 @@ from rows import item, write_items
 
 from umui.artifacts import write_table
 from umui.config import Config
+from umui.config_judges import CIRCUMSTANCES
 from umui.config_loading import load, merged
 from umui.dry_run import Job
 from umui.explain import Cost, Planned
@@ -41,10 +42,12 @@ def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     write_items(Path("items.parquet"), *(item(f"{n}#0") for n in range(3)), item("trained#0", split="validation"))
     write_table(Path("evidence.parquet"), EVIDENCE, [])
     Path("model").mkdir()
-    judge, media = settings.teachers["tiny-teacher"].as_json(), settings.media.as_json()
+    judge, media = settings.teachers["tiny-teacher"], settings.media.as_json()
     return job(
         "ask",
-        ["ask", "--settings", judge, "--judge", "tiny-teacher", "--model", "model", "--media-settings", media,
+        ["ask", "--settings", judge.as_json(exclude=CIRCUMSTANCES),
+         "--circumstances", judge.as_json(include=CIRCUMSTANCES),
+         "--judge", "tiny-teacher", "--model", "model", "--media-settings", media,
          "--items", "items.parquet", "--chosen", 0, "--shards", 1, "--evidence", "evidence.parquet",
          "--journal", "journals", "--votes", "votes.parquet", "--timings", "timings/0.parquet",
          "--usage", "timings/0.json", "--server-log", "log"],

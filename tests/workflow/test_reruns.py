@@ -64,6 +64,22 @@ def test_a_change_of_a_teacher_reruns_its_chain_and_the_aggregates(
     assert run.planned(overlays=overlay(run, change)) == {"ask": 1, **CHAIN, **also}
 
 
+TITLE = {"predict_by_labels": 3, "evaluate": 3, **AGGREGATES}
+CLIENT = {"timeout_s": 99, "concurrency": 3, "max_error_share": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("change", "jobs"),
+    [(of_teacher(client=CLIENT), {}), (of_teacher(server={"start_timeout_s": 99}), {}),
+     (of_teacher(title="renamed teacher"), TITLE)],
+    ids=["client", "start", "title"],
+)  # fmt: skip
+def test_what_no_answer_depends_on_asks_and_trains_nothing(
+    run: Clone, change: dict[str, Any], jobs: dict[str, int]
+) -> None:
+    assert run.planned(overlays=overlay(run, change)) == jobs
+
+
 @pytest.mark.parametrize("change", [label(aggregation="max"), label(votes=3, min_parsed=3)], ids=["kind", "votes"])
 def test_another_aggregation_asks_nothing(run: Clone, change: dict[str, Any]) -> None:
     one_label = {"aggregate_votes": 1, "predict_by_labels": 1, "evaluate": 6}

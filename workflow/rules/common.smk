@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from umui import environment
 from umui.artifacts import source_digest
+from umui.config_judges import CIRCUMSTANCES
 from umui.config_loading import ConfigError, load
 from umui.prompts.rendering import answer_form
 

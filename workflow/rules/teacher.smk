@@ -37,7 +37,13 @@ rule ask:
     params:
         job=JOB["teacher"],
         python=python_of("teacher"),
-        settings=lambda wildcards: CONFIG.judges[wildcards.judge].as_json(),
+        settings=lambda wildcards: CONFIG.judges[wildcards.judge].as_json(
+            exclude=CIRCUMSTANCES
+        ),
+        # What is a function of `threads` too, Snakemake does not record: a change of it reruns nothing.
+        circumstances=lambda wildcards, threads: CONFIG.judges[
+            wildcards.judge
+        ].as_json(include=CIRCUMSTANCES),
         media=lambda _: CONFIG.media.as_json(),
         model=lambda wildcards: model_arguments(CONFIG.judges[wildcards.judge].model),
         judge="{judge}",
@@ -50,7 +56,8 @@ rule ask:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} \
             --gpus {resources.gpu} --resumable -- \
-            {params.python} -m umui.cli ask --settings {params.settings:q} --judge {params.judge} \
+            {params.python} -m umui.cli ask --settings {params.settings:q} \
+            --circumstances {params.circumstances:q} --judge {params.judge} \
             --model {params.model} --media-settings {params.media:q} --items {input.item_tables} \
             --chosen {params.chosen} --shards {params.shards} --evidence {input.evidence} --journal {params.journal} \
             --votes {output.votes} --timings {output.timings} --usage {output.usage} --server-log {log.server} \

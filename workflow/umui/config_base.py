@@ -18,6 +18,7 @@ Title = Annotated[
         description="its name in tables: letters, digits, blanks and some marks, no quotes",
     ),
 ]
+Fields = Mapping[str, Any]  # the names of fields, each with those within it, or True for all of it
 T = TypeVar("T")
 
 
@@ -26,9 +27,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def as_json(self) -> str:
-        """Return the section as one line of JSON: a rule's parameter and a stage's ``--settings``."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+    def as_json(self, include: Fields | None = None, exclude: Fields | None = None) -> str:
+        """Return the section, or some of its fields, as one line of JSON: a rule's parameter and a stage's argument."""
+        return json.dumps(self.model_dump(mode="json", include=include, exclude=exclude), sort_keys=True)
 
 
 def _without_nulls(value: Any) -> Any:

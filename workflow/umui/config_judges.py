@@ -4,8 +4,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from umui.config_base import Count, Distinct, Named, Positive, Settings, Share, Title
+from umui.config_base import Count, Distinct, Fields, Named, Positive, Settings, Share, Title
 from umui.tables import Modality, Split
+
+CIRCUMSTANCES: Fields = {
+    "title": True,
+    "client": True,
+    "endpoint": {"url": True, "key_variable": True},
+    "server": {"start_timeout_s": True},
+}
+"""The fields of a judge that no answer depends on: a change of them asks nothing, and reruns nothing."""
 
 
 class Adaptive(Settings):

@@ -25,6 +25,7 @@ def test_a_second_clone_executes_nothing(two: Clone, capfd: pytest.CaptureFixtur
 def test_what_changes_no_result_is_not_in_the_key(two: Clone) -> None:
     os.utime(two.path / "input.txt", (1, 1))
     assert two.run(workers=8) == 0
+    assert two.run("--circumstances", '{"endpoint": {"url": "https://node17:8000"}}') == 0
 
 
 @pytest.mark.parametrize(

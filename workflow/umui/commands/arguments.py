@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from umui import config
+from umui.config_loading import merged
 
 
 def stage(stages: Any, name: str, function: str, summary: str) -> argparse.ArgumentParser:
@@ -17,18 +18,43 @@ def stage(stages: Any, name: str, function: str, summary: str) -> argparse.Argum
 
 def settings(parser: argparse.ArgumentParser, model: type[config.Settings]) -> None:
     """Add a section of the configuration, as JSON."""
+    parser.add_argument(
+        "--settings", type=model.model_validate_json, required=True, metavar="JSON", help=_described(model)
+    )
+
+
+def settings_in_parts(parser: argparse.ArgumentParser, model: type[config.Settings], flag: str, what: str) -> None:
+    """Add a section of the configuration whose fields stand in two options; the stage gets them as one."""
+
+    class Joined(argparse.Action):
+        """Hold the part that comes first until the other comes."""
+
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,
+            namespace: argparse.Namespace,
+            values: Any,
+            option_string: str | None = None,
+        ) -> None:
+            part = getattr(namespace, self.dest)
+            try:
+                whole = values if part is None else model.model_validate(merged(part, values))
+            except ValueError as error:
+                parser.error(f"--settings and {flag} together: {error}")
+            setattr(namespace, self.dest, whole)
+
+    for option, described in (("--settings", f"{_described(model)}; but for those of {flag}"), (flag, what)):
+        parser.add_argument(
+            option, dest="settings", action=Joined, type=json.loads, required=True, metavar="JSON", help=described
+        )
+
+
+def _described(model: type[config.Settings]) -> str:
     described = "; ".join(
         f"{name}: {field.description}" for name, field in model.model_fields.items() if field.description
     )
-    parser.add_argument(
-        "--settings",
-        type=model.model_validate_json,
-        required=True,
-        metavar="JSON",
-        help=f"a section of the configuration as JSON: {json.dumps(list(model.model_fields))}. {described}".replace(
-            "%", "%%"
-        ),
-    )
+    fields = json.dumps(list(model.model_fields))
+    return f"a section of the configuration as JSON: {fields}. {described}".replace("%", "%%")
 
 
 def file(parser: argparse.ArgumentParser, flag: str, what: str) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from umui import config
-from umui.commands.arguments import file, files, settings, stage, workers
+from umui.commands.arguments import file, files, settings, settings_in_parts, stage, workers
 
 
 def add(stages: Any) -> None:
@@ -11,7 +11,7 @@ def add(stages: Any) -> None:
     parser = stage(
         stages, "ask", "umui.teacher.asking:ask_shards", "Ask a teacher or a baseline for the votes of some shards."
     )
-    settings(parser, config.Judge)
+    settings_in_parts(parser, config.Judge, "--circumstances", "its fields that no answer depends on, as JSON")
     parser.add_argument("--judge", required=True, help="its name in the configuration")
     parser.add_argument("--model", required=True, help="the model's directory or hub name")
     parser.add_argument("--revision", default=None, help="commit of a hub model")

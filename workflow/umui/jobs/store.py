@@ -22,7 +22,7 @@ from umui.jobs.manifest import Manifest, StoredFile, digest_of_json, manifest_na
 from umui.jobs.places import Place, place
 
 DIGESTS = Path("results/.digests")
-WITHOUT_EFFECT = ("--workers", "--gpus")  # options whose value changes no result
+WITHOUT_EFFECT = ("--workers", "--gpus", "--circumstances")  # options whose value changes no result
 GRACE_S = 86400.0  # an object this young is kept though no manifest names it: its writer may be about to
 USED_EVERY_S = 86400.0  # how exactly the last use of a result is known
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
