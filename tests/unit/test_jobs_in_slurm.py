@@ -70,8 +70,18 @@ def test_srun_starts_the_ranks_of_a_job_of_several_tasks(tmp_path: Path) -> None
     job = wrapped(tmp_path, "--ranks", "8", "--", "stage", "argument", SLURM_JOB_ID="5")
     assert job.wait(30) == 7
     said = (tmp_path / "asked").read_text()
-    assert said.startswith("--ntasks 8 --kill-on-bad-exit=1")
+    assert said.startswith("--ntasks 8 ")
     assert "stage argument tcp://" in said
+
+
+def test_ranks_that_srun_started_are_told_in_time_by_slurm_and_not_by_srun(tmp_path: Path) -> None:
+    stand_in(tmp_path, "srun", "trap 'exit 9' TERM; until [ -e told ]; do sleep 0.1; done; exit 75")
+    stand_in(tmp_path, "scancel", 'echo "$@" > told')
+    slurm(tmp_path, "RUNNING", 8)
+    job = wrapped(tmp_path, "--ranks", "2", "--resumable", "--", "stage", SLURM_JOB_ID="5")
+    assert job.wait(30) == AGAIN
+    assert (tmp_path / "told").read_text() == "--signal=TERM 5\n"
+    assert (tmp_path / "asked").read_text() == "requeue 5\n"
 
 
 def test_a_resumable_job_is_told_in_time_and_queued_again(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
     python ranks.py RANKS COMMAND ARGUMENT...
 
 Each rank finds its place in RANK, LOCAL_RANK and WORLD_SIZE, or, under srun, in SLURM's variables, and there where to
-meet the others in ``UMUI_MEETING``.  When one fails, the others are ended, and its exit code is this program's.
+meet the others in ``UMUI_MEETING``.  When one fails, the others are ended, and its exit code is this program's.  At
+SIGTERM the ranks, which get it as well, decide.
 """
 
 import os
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 
 POLL_S = 0.1
 GRACE_S = 10.0
+SRUN_GRACE_S = 120  # counts from the first rank that ends, even well: rank 0 then still writes the result
 
 
 def main() -> int:
@@ -24,11 +26,23 @@ def main() -> int:
     if ranks == 1:
         os.execvp(command[0], command)
     if "SLURM_JOB_ID" in os.environ and "SLURM_STEP_ID" not in os.environ:
-        # A job of several tasks: this runs on the allocation's first machine, and so does rank 0.
-        os.environ["UMUI_MEETING"] = f"tcp://{socket.gethostname()}:{_free_port()}"
-        srun = ["srun", "--ntasks", str(ranks), "--kill-on-bad-exit=1", "--cpu-bind=none", "--mpi=none"]
-        os.execvp("srun", [*srun, *command])
+        return by_srun(ranks, command)
     return here(ranks, command)
+
+
+def by_srun(ranks: int, command: Sequence[str]) -> int:
+    """Run the ranks on the machines of this job's allocation; return the highest of their exit codes.
+
+    At SIGTERM srun would kill them: so it is kept out of this process group, and they are told by way of SLURM.  All
+    of them then end with an exit code that is not 0, which is why none of these ends the others at once.
+    """
+    told = ["scancel", "--signal=TERM", os.environ["SLURM_JOB_ID"]]  # the job's steps, but not its batch script
+    signal.signal(signal.SIGTERM, lambda number, frame: subprocess.run(told, check=False))
+    # This runs on the allocation's first machine, and so does rank 0.
+    os.environ["UMUI_MEETING"] = f"tcp://{socket.gethostname()}:{_free_port()}"
+    ends = ["--kill-on-bad-exit=0", f"--wait={SRUN_GRACE_S}"]
+    srun = ["srun", "--ntasks", str(ranks), *ends, "--cpu-bind=none", "--mpi=none"]
+    return subprocess.Popen([*srun, *command], process_group=0).wait()
 
 
 def here(ranks: int, command: Sequence[str]) -> int:
