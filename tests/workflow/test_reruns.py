@@ -126,11 +126,11 @@ def server() -> Iterator[ChatServer]:
         yield counting
 
 
-def added(run: Clone, server: ChatServer, votes: int = 5) -> tuple[str, ...]:
-    endpoint = {"url": server.url, "model": server.model, "key_variable": None}
+def added(run: Clone, server: ChatServer, votes: int = 5, shared: bool = False, **endpoint: Any) -> tuple[str, ...]:
+    endpoint = {"url": server.url, "model": server.model, "key_variable": None, **endpoint}
     sampling = {"votes": votes, "temperature": 0.5}
     told = {"like": "tiny-teacher", "title": "told teacher", "endpoint": endpoint, "sampling": sampling}
-    return overlay(run, {"teachers": {"told": told}})
+    return overlay(run, {"teachers": {"told": told}, "store": str(run.path.parent / "store") if shared else None})
 
 
 def ran(run: Clone, *targets: str, overlays: tuple[str, ...] = ()) -> dict[str, int]:
@@ -146,11 +146,26 @@ def items_of(run: Clone) -> int:
 
 
 def test_an_added_teacher_is_asked_and_no_other(run: Clone, server: ChatServer) -> None:
-    jobs = ran(run, *TARGETS, overlays=added(run, server))
+    jobs = ran(run, *TARGETS, overlays=added(run, server, shared=True))
     assert jobs == {"ask": 1, "aggregate_votes": 3, "predict_by_labels": 3, "evaluate": 3, **AGGREGATES}
     assert len(server.bodies) == items_of(run) > 300
     assert len(set(server.seeds)) == 5 * items_of(run)
     assert "told teacher, 5-mean" in (run.path / "results/table3.csv").read_text()
+
+
+def test_a_server_elsewhere_reruns_nothing(run: Clone, server: ChatServer) -> None:
+    assert run.planned(overlays=added(run, server, url="https://node18:8000/v1", key_variable="KEY")) == {}
+    assert run.planned(overlays=added(run, server, model="another"))["ask"] == 1
+
+
+def test_votes_from_the_store_come_with_their_journal(run: Clone, server: ChatServer) -> None:
+    """As in another clone, whose server is elsewhere; the next test asks for more than these votes."""
+    for of_teacher in ("votes", "timings", "journals"):
+        shutil.rmtree(run.path / "results" / of_teacher / "told")
+    server.bodies.clear()
+    elsewhere = added(run, server, shared=True, url="http://127.0.0.1:9/v1")
+    assert ran(run, "results/votes/told/0.parquet", overlays=elsewhere) == {"ask": 1}
+    assert server.bodies == []
 
 
 def test_more_votes_ask_for_the_missing_ones_as_explained_and_fewer_for_none(run: Clone, server: ChatServer) -> None:

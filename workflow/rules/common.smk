@@ -20,6 +20,7 @@ from umui.artifacts import source_digest
 from umui.config_judges import CIRCUMSTANCES
 from umui.config_loading import ConfigError, load
 from umui.prompts.rendering import answer_form
+from umui.teacher.journal import journal_file
 
 try:
     CONFIG = load(config)
@@ -160,6 +161,13 @@ def label_names(judge):
 def shards_of_job(judge, piece):
     """The shards that one of a judge's jobs asks about."""
     return list(SHARDS[int(piece) :: CONFIG.judges[judge].jobs])
+
+
+def journals_of_job(judge, piece):
+    """Where the votes about them are written as they arrive."""
+    directory = Path("results/journals", judge)
+    shards = shards_of_job(judge, piece)
+    return [str(journal_file(directory, shard, CONFIG.shards)) for shard in shards]
 
 
 def votes_of(judge):

@@ -40,10 +40,11 @@ rule ask:
         settings=lambda wildcards: CONFIG.judges[wildcards.judge].as_json(
             exclude=CIRCUMSTANCES
         ),
-        # What is a function of `threads` too, Snakemake does not record: a change of it reruns nothing.
+        # Functions of `threads`, too: Snakemake does not record what they give, and another value reruns nothing.
         circumstances=lambda wildcards, threads: CONFIG.judges[
             wildcards.judge
         ].as_json(include=CIRCUMSTANCES),
+        journals=lambda wildcards, threads: journals_of_job(**wildcards),
         media=lambda _: CONFIG.media.as_json(),
         model=lambda wildcards: model_arguments(CONFIG.judges[wildcards.judge].model),
         judge="{judge}",
@@ -54,7 +55,7 @@ rule ask:
         code=code("teacher.asking"),
     shell:
         """
-        {params.job} --code {params.code} --inputs {input} --outputs {output} \
+        {params.job} --code {params.code} --inputs {input} --outputs {output} --keeps {params.journals} \
             --gpus {resources.gpu} --resumable -- \
             {params.python} -m umui.cli ask --settings {params.settings:q} \
             --circumstances {params.circumstances:q} --judge {params.judge} \

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,9 @@ class Clone:
         (path / "stage.py").write_text(STAGE)
         (path / "input.txt").write_text("words ")
 
-    def run(self, *extra: str, code: str = "c", environment: str = "e", workers: int = 1) -> int:
+    def run(
+        self, *extra: str, code: str = "c", environment: str = "e", workers: int = 1, keeps: Sequence[str] = ()
+    ) -> int:
         """Run the job with fresh outputs; return how often the stage itself was executed."""
         for output in OUTPUTS:
             shutil.rmtree(self.path / output, ignore_errors=True)
@@ -45,6 +48,7 @@ class Clone:
         (self.path / "ran").unlink(missing_ok=True)
         self.monkeypatch.chdir(self.path)
         job = ["--code", code, "--environment", environment, "--inputs", "input.txt", "--outputs", *OUTPUTS]
+        job += ["--keeps", *keeps] if keeps else []
         command = [sys.executable, "stage.py", "input.txt", *OUTPUTS, "--workers", str(workers), *extra]
         assert main([*job, "--", *command]) == 0
         assert (self.path / OUTPUTS[0]).read_text() == (self.path / "input.txt").read_text() * 1000

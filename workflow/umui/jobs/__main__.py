@@ -35,6 +35,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m umui.jobs", description="Run one job of the workflow.")
     made.add_argument("--inputs", type=Path, nargs="*", default=[], help="files and directories that it reads")
     made.add_argument("--outputs", type=Path, nargs="+", required=True, help="files and directories that it writes")
+    made.add_argument(
+        "--keeps", type=Path, nargs="+", default=[], help="files beside the outputs that spare a later job work"
+    )
     made.add_argument("--code", required=True, help="digest of the stage's code")
     made.add_argument("--environment", required=True, help="name and digest of the environment that the stage runs in")
     made.add_argument(

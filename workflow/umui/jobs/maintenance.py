@@ -55,7 +55,7 @@ def verify(store: str) -> None:
     faults += [fault for entry in reported(entries, len(entries), "objects") for fault in _object_faults(there, entry)]
     names = {entry.name for entry in entries}
     for result in results:
-        files = result.manifest.files if result.manifest else ()
+        files = result.manifest.all_files if result.manifest else ()
         missing = sorted({object_name(file.sha256) for file in files} - names)
         faults += [f"{result.entry.name}: {name} is missing" for name in missing]
     if faults:
@@ -138,14 +138,14 @@ def _files_alone(manifest: Manifest) -> list[str]:
 
 
 def _named(results: list[Result]) -> set[str]:
-    return {object_name(file.sha256) for result in results if result.manifest for file in result.manifest.files}
+    return {object_name(file.sha256) for result in results if result.manifest for file in result.manifest.all_files}
 
 
 def _last_used_within(results: list[Result], limit: float) -> list[Result]:
     """Return the last used of `results`, which come last, as many as have at most `limit` bytes together."""
     counted: dict[str, int] = {}
     for number, result in enumerate(reversed(results)):
-        files = result.manifest.files if result.manifest else ()
+        files = result.manifest.all_files if result.manifest else ()
         counted.update({file.sha256: file.size for file in files})
         if sum(counted.values()) > limit:
             return results[len(results) - number :]

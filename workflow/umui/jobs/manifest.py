@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-FORMAT = 1
+FORMAT = 2
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -25,21 +25,28 @@ class StoredFile:
 class Manifest:
     """A stored result.
 
-    `depends_on` is all that the key was made of; `directories` are the outputs that are directories; `producer` names
-    the stage, the program's version and the machine's kind; `created` is a time in UTC.
+    `depends_on` is all that the key was made of; `directories` are the outputs that are directories; `kept` are files
+    beside the outputs; `producer` names the stage, the program's version and the machine's kind; `created` is a time in
+    UTC.
     """
 
     key: str
     depends_on: Mapping[str, Any]
     files: tuple[StoredFile, ...]
     directories: tuple[str, ...]
+    kept: tuple[StoredFile, ...]
     producer: Mapping[str, str]
     created: str
 
     @property
+    def all_files(self) -> tuple[StoredFile, ...]:
+        """Return the outputs' files, and what is kept beside them."""
+        return self.files + self.kept
+
+    @property
     def size(self) -> int:
         """Return the bytes of all files together."""
-        return sum(file.size for file in self.files)
+        return sum(file.size for file in self.all_files)
 
     def to_bytes(self) -> bytes:
         """Return the manifest as JSON that carries its own digest."""
@@ -61,16 +68,16 @@ class Manifest:
             raise ValueError("its digest is not that of its text")
         if body.pop("format") != FORMAT:
             raise ValueError(f"it has another format than {FORMAT}, this program's")
-        made = cls(**body | {"files": tuple(StoredFile(**file) for file in body["files"]),
-                             "directories": tuple(body["directories"])})  # fmt: skip
+        files, kept = (tuple(StoredFile(**file) for file in body[name]) for name in ("files", "kept"))
+        made = cls(**body | {"files": files, "kept": kept, "directories": tuple(body["directories"])})
         if digest_of_json(made.depends_on) != made.key:
             raise ValueError("its key is not that of what it depends on")
-        if not all(SHA256.fullmatch(file.sha256) for file in made.files):
+        if not all(SHA256.fullmatch(file.sha256) for file in made.all_files):
             raise ValueError("it names a file by what is no sha256")
         return made
 
-    def check_belongs(self, outputs: list[str]) -> None:
-        """Raise ValueError when a path is not one of a job's outputs, nor in one that is a directory."""
+    def check_belongs(self, outputs: list[str], keeps: list[str]) -> None:
+        """Raise ValueError when a path is not one of a job's outputs or what it keeps, nor in an output's directory."""
         if unknown := set(self.directories) - set(outputs):
             raise ValueError(f"it names {sorted(unknown)}, which the job does not write")
         for file in self.files:
@@ -78,6 +85,8 @@ class Manifest:
             within = any(str(parent) in self.directories for parent in path.parents)
             if ".." in path.parts or not (within or file.path in outputs):
                 raise ValueError(f"it names {file.path}, which the job does not write")
+        if unknown := {file.path for file in self.kept} - set(keeps):
+            raise ValueError(f"it names {sorted(unknown)}, which the job does not keep")
 
 
 def digest_of_json(value: Any) -> str:

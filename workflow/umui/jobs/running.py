@@ -32,9 +32,10 @@ class Job:
     """A command, what it reads and writes, and what else its result depends on.
 
     `code` is the digest of the stage's code, `environment` that of the packages that run it.  Paths are relative to the
-    working directory, so that the same job is the same in another clone.  A `private` job reads what its inputs do not
-    name, so that its result is never shared.  Each of the `ranks` runs the command.  A `resumable` job ends well at
-    SIGTERM, and goes on when it is run again.
+    working directory, so that the same job is the same in another clone.  What it `keeps` are files beside its outputs
+    that spare a later job work, such as a journal.  A `private` job reads what its inputs do not name, so that its
+    result is never shared.  Each of the `ranks` runs the command.  A `resumable` job ends well at SIGTERM, and goes on
+    when it is run again.
     """
 
     command: Sequence[str]
@@ -42,6 +43,7 @@ class Job:
     outputs: Sequence[Path]
     code: str
     environment: str
+    keeps: Sequence[Path] = ()
     private: bool = False
     gpus: int = 0
     ranks: int = 1
@@ -72,7 +74,7 @@ def _shared(job: Job, store: Store) -> int:
     """Take the result from the store, or run the command and store its result; a store at fault fails no job."""
     try:
         material = key_material(job.command, job.code, job.environment, job.inputs)
-        if store.fetch(key_of_material(material), job.outputs):
+        if store.fetch(key_of_material(material), job.outputs, job.keeps):
             return 0
     except OSError as error:
         tell(f"nothing is taken from it: {error}")
@@ -85,7 +87,7 @@ def _shared(job: Job, store: Store) -> int:
             return code
     if code == 0 and store.writable:
         try:
-            store.publish(key_of_material(material), material, job.outputs)
+            store.publish(key_of_material(material), material, job.outputs, job.keeps)
         except OSError as error:
             tell(f"not stored: {error}")
     return code

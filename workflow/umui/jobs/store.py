@@ -43,13 +43,14 @@ class Store:
     place: Place
     writable: bool
 
-    def fetch(self, key: str, outputs: Sequence[Path]) -> bool:
+    def fetch(self, key: str, outputs: Sequence[Path], keeps: Sequence[Path] = ()) -> bool:
         """Put a stored result in its place, every file verified; say whether there was one.
 
+        Of the files that the job `keeps` beside its outputs come those that are not there yet: its own may hold more.
         A damaged entry is reported, removed by a writer, and as good as none.
         """
         try:
-            manifest = self._manifest(key, outputs)
+            manifest = self._manifest(key, outputs, keeps)
             if manifest is None:
                 return False
             _install(self.place, manifest, outputs)
@@ -65,33 +66,36 @@ class Store:
             self._note_use(key, manifest)
         return True
 
-    def publish(self, key: str, depends_on: dict[str, Any], outputs: Sequence[Path]) -> None:
-        """Store a job's outputs: first the objects, last the manifest that makes them count."""
-        files = []
-        for path in (file for output in outputs for file in _files_of(output)):
-            stored = StoredFile(path.as_posix(), read_digest(path), path.stat().st_size)
-            there = self.place.entry(object_name(stored.sha256))
-            if there is None or there.size != stored.size or there.age_s > GRACE_S / 2:
-                self.place.put(path, object_name(stored.sha256))
-            files.append(stored)
+    def publish(
+        self, key: str, depends_on: dict[str, Any], outputs: Sequence[Path], keeps: Sequence[Path] = ()
+    ) -> None:
+        """Store a job's outputs and what it keeps: first the objects, last the manifest that makes them count."""
         manifest = Manifest(
             key=key,
             depends_on=depends_on,
-            files=tuple(files),
+            files=tuple(self._put(file) for output in outputs for file in _files_of(output)),
             directories=tuple(str(output) for output in outputs if output.is_dir()),
+            kept=tuple(self._put(file) for file in keeps if file.is_file()),
             producer=_producer(depends_on["command"]),
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
         self.place.write(manifest_name(key), manifest.to_bytes())
         tell(f"stored ({_amount(manifest)})")
 
-    def _manifest(self, key: str, outputs: Sequence[Path]) -> Manifest | None:
+    def _put(self, path: Path) -> StoredFile:
+        stored = StoredFile(path.as_posix(), read_digest(path), path.stat().st_size)
+        there = self.place.entry(object_name(stored.sha256))
+        if there is None or there.size != stored.size or there.age_s > GRACE_S / 2:
+            self.place.put(path, object_name(stored.sha256))
+        return stored
+
+    def _manifest(self, key: str, outputs: Sequence[Path], keeps: Sequence[Path]) -> Manifest | None:
         name = manifest_name(key)
         try:
             manifest = Manifest.from_bytes(self.place.read(name))
             if manifest.key != key:
                 raise ValueError(f"it is that of {manifest.key}")
-            manifest.check_belongs([str(output) for output in outputs])
+            manifest.check_belongs([str(output) for output in outputs], [str(path) for path in keeps])
         except FileNotFoundError:
             return None
         except ValueError as error:
@@ -145,12 +149,15 @@ def _install(source: Place, manifest: Manifest, outputs: Sequence[Path]) -> None
 
     Raises DamagedError when one is missing or has other bytes.
     """
-    with _beside(outputs) as parts:
+    kept = [file for file in manifest.kept if not Path(file.path).exists()]
+    with _beside([*outputs, *(Path(file.path) for file in kept)]) as parts:
         for directory in manifest.directories:
             parts[directory].mkdir()
         for file in manifest.files:
             top = next(str(output) for output in outputs if Path(file.path).is_relative_to(output))
             _fetch_verified(source, file, parts[top] / Path(file.path).relative_to(top))
+        for file in kept:
+            _fetch_verified(source, file, parts[file.path])
         for output in outputs:
             part = parts[str(output)]
             if not part.exists():
@@ -158,6 +165,8 @@ def _install(source: Place, manifest: Manifest, outputs: Sequence[Path]) -> None
             if output.is_dir():
                 shutil.rmtree(output)
             part.replace(output)
+        for file in kept:
+            parts[file.path].replace(file.path)
 
 
 def _fetch_verified(source: Place, file: StoredFile, target: Path) -> None:
@@ -201,5 +210,5 @@ def _producer(command: Sequence[str]) -> dict[str, str]:
 
 
 def _amount(manifest: Manifest) -> str:
-    count = len(manifest.files)
+    count = len(manifest.all_files)
     return f"{count} file{'s' if count != 1 else ''}, {manifest.size / 1e6:.1f} MB"
