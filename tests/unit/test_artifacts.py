@@ -78,6 +78,19 @@ def test_a_shard_that_is_there_twice_is_named(tmp_path: Path) -> None:
         artifacts.read_table([first, second, copy], TIMINGS, ["latency_s"])
 
 
+def test_a_changed_byte_of_any_column_that_is_read_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "timings.parquet"
+    artifacts.write_table(file, TIMINGS, [row("a", vote) for vote in range(100)])
+    data = file.read_bytes()
+    for column in range(len(TIMINGS.schema)):
+        page = pq.read_metadata(file).row_group(0).column(column)
+        place = (page.dictionary_page_offset or page.data_page_offset) + page.total_compressed_size - 1
+        file.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(ValueError, match=r"timings\.parquet: cannot be read as Parquet .*; replace it"):
+            artifacts.read_table(file, TIMINGS)
+        file.write_bytes(data)
+
+
 def test_labels_of_two_teachers_may_be_read_together(tmp_path: Path) -> None:
     for teacher in ("one", "two"):
         artifacts.write_table(tmp_path / teacher, LABELS, [label("a", 0.5) | {"teacher": teacher}])

@@ -15,9 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from umui.damage import remedy, whole
 from umui.tables import Table
 
 PACKAGE = Path(__file__).parent
+# Without the checksums most changed bytes would be read as other values.
+_WRITING: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
 
 def digest_bytes(data: bytes) -> str:
@@ -79,6 +82,12 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Read what another stage wrote as JSON.  Raises ValueError naming a damaged file, and sets it aside."""
+    with whole(path, "JSON"):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
 def write_table(path: Path, table: Table, rows: pa.Table | Sequence[Mapping[str, Any]]) -> None:
     """Write `rows`, checked against the schema of `table` and sorted by its key.
 
@@ -91,7 +100,7 @@ def write_table(path: Path, table: Table, rows: pa.Table | Sequence[Mapping[str,
     if keys.group_by(list(table.key)).aggregate([]).num_rows != data.num_rows:
         raise ValueError(f"{path}: a key ({', '.join(table.key)}) stands twice in the {table.name} table")
     with replacing(path) as temporary:
-        pq.write_table(data.replace_schema_metadata(_mark(table)).combine_chunks(), temporary, compression="zstd")
+        pq.write_table(data.replace_schema_metadata(_mark(table)).combine_chunks(), temporary, **_WRITING)
 
 
 def write_groups(path: Path, table: Table, groups: Iterable[pa.Table | Sequence[Mapping[str, Any]]]) -> None:
@@ -101,7 +110,7 @@ def write_groups(path: Path, table: Table, groups: Iterable[pa.Table | Sequence[
     """
     last: tuple[Any, ...] = ()
     schema = table.schema.with_metadata(_mark(table))
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, **_WRITING) as writer:
         for rows in groups:
             data = rows if isinstance(rows, pa.Table) else _from_rows(table, rows)
             data = _conform(data, table, str(path))
@@ -119,17 +128,16 @@ def _mark(table: Table) -> dict[str, str]:
 def read_table(paths: Path | Iterable[Path], table: Table, columns: Sequence[str] | None = None) -> pa.Table:
     """Read one file, or several as one table in the order given, checked against the schema of `table`.
 
-    Raises ValueError naming the file that is not such a table, or that repeats rows of another.
+    Raises ValueError naming the file that is not such a table, or that repeats rows of another; what is damaged, or a
+    copy, is set aside (``umui.damage``).
     """
     files = [paths] if isinstance(paths, Path) else list(paths)
     chosen = list(columns) if columns is not None else table.schema.names
     names = [*chosen, *(name for name in table.identity if name not in chosen and len(files) > 1)]
     pieces = []
     for file in files:
-        try:
-            data = pq.read_table(file, columns=names)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise ValueError(f"{file}: cannot be read as Parquet ({error}); delete it and run again") from error
+        with whole(file, "Parquet"):
+            data = pq.read_table(file, columns=names, page_checksum_verification=True)
         found = (data.schema.metadata or {}).get(b"umui.version", b"none").decode()
         if found != str(table.version):
             raise ValueError(f"{file}: holds version {found} of {table.name}, this program reads {table.version}")
@@ -141,7 +149,10 @@ def read_table(paths: Path | Iterable[Path], table: Table, columns: Sequence[str
 
 
 def _check_apart(files: Sequence[Path], pieces: Sequence[pa.Table], table: Table) -> None:
-    """Raise ValueError when a row stands in two of the files, as when a shard was copied over another."""
+    """Raise ValueError when a row stands in two of the files, as when a shard was copied over another.
+
+    Nothing tells which is the copy, so both are set aside.
+    """
     columns = list(table.identity)
     rows = pa.concat_tables(
         piece.select(columns).append_column("file", pa.array([number] * len(piece), pa.int64()))
@@ -152,9 +163,10 @@ def _check_apart(files: Sequence[Path], pieces: Sequence[pa.Table], table: Table
     if len(repeated):
         row = repeated.slice(0, 1).to_pylist()[0]
         named = ", ".join(str(row[column]) for column in columns)
+        first, second = files[row["file_min"]], files[row["file_max"]]
+        what_now = remedy([second, first], "delete the one that is a copy and run again")
         raise ValueError(
-            f"{files[row['file_max']]}: {len(repeated)} rows of the {table.name} table are in {files[row['file_min']]} "
-            f"too, such as {named}; delete the one that is a copy and run again"
+            f"{second}: {len(repeated)} rows of the {table.name} table are in {first} too, such as {named}; {what_now}"
         )
 
 

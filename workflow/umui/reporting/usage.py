@@ -1,12 +1,11 @@
 """What caching spared the servers of teachers and baselines: a page and its numbers."""
 
 import csv as csv_format
-import json
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
-from umui.artifacts import write_text
+from umui.artifacts import read_json, write_text
 from umui.reporting.coverage import markdown_table
 
 COLUMNS = [
@@ -45,7 +44,7 @@ def usage_page(usage: Mapping[str, Sequence[Path]], csv: Path, markdown: Path) -
 
 
 def _row(judge: str, files: Sequence[Path]) -> dict[str, str] | None:
-    counts = [found for file in files if (found := json.loads(file.read_text(encoding="utf-8"))["counts"])]
+    counts = [found for file in files if (found := read_json(file)["counts"])]
     if not counts:
         return None
     sums = {name: sum(one[name] for one in counts) for name in counts[0]}

@@ -1,6 +1,5 @@
 """A trained student on disk: adapters, head, processor, and what it must be used with."""
 
-import json
 import shutil
 import tempfile
 import warnings
@@ -17,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from umui import config
-from umui.artifacts import write_json, write_table, write_text
+from umui.artifacts import read_json, write_json, write_table, write_text
 from umui.student import omni
 from umui.student.model import DTYPES, Reader, Student
 from umui.student.omni import Omni
@@ -92,7 +91,7 @@ def describe(directory: Path) -> Description:
     """
     file = directory / USED_WITH
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = read_json(file)
     except OSError as error:
         raise ValueError(f"{file}: {error.strerror}; give the directory of a trained student") from error
     try:

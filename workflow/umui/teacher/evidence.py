@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from umui.artifacts import read_table
+from umui.damage import whole
 from umui.tables import EVIDENCE, Modality
 
 COLUMNS = ["media_id", "frames", "audio", "evidence_digest"]
@@ -49,9 +50,10 @@ class EvidenceShelf:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open `path`; raises ValueError when it is not an evidence table."""
+        """Open `path`; raises ValueError when it is not an evidence table, or is damaged."""
         read_table(path, EVIDENCE, ["media_id"])
-        self._file = pq.ParquetFile(path)
+        self._path = path
+        self._file = pq.ParquetFile(path, page_checksum_verification=True)
         self._held: tuple[int, pa.Table] | None = None
         self._entries: dict[str, Entry] = {}
         for group in range(self._file.num_row_groups):
@@ -88,5 +90,6 @@ class EvidenceShelf:
     def _group(self, group: int) -> pa.Table:
         if self._held is None or self._held[0] != group:
             self._held = None  # before the next is read, so that never two are in memory
-            self._held = group, self._file.read_row_group(group, COLUMNS)
+            with whole(self._path, "Parquet"):
+                self._held = group, self._file.read_row_group(group, COLUMNS)
         return self._held[1]
