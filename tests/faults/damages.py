@@ -1,21 +1,22 @@
 """Damage to what a killed run has left, and what the next run must say about it."""
 
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 TORN_TAILS = [b'{"request_digest": "5e', b"\0" * 300, b'{"vote": 1}\n']
+AFTER_MAGIC = 4  # bytes of a Parquet file: there begins the first column, which every stage reads
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A damaged file.  One that stops the next run is mended as that run's message says: by deleting it."""
+    """Damaged files, and what is said of them; `set_aside` are those with which the next run stops."""
 
     name: str
-    path: Path
     message: str
-    stops: bool = False
+    set_aside: tuple[Path, ...] = ()
 
 
 def torn_journal(results: Path, choice: random.Random) -> Damage | None:
@@ -23,7 +24,7 @@ def torn_journal(results: Path, choice: random.Random) -> Damage | None:
     for journal in sorted(results.glob("journals/**/*.jsonl")):
         with journal.open("ab") as file:
             file.write(choice.choice(TORN_TAILS))
-        return Damage("journal with a torn tail", journal, r"\.jsonl: cut off a torn last line")
+        return Damage("journal with a torn tail", r"\.jsonl: cut off a torn last line")
     return None
 
 
@@ -38,27 +39,42 @@ def spoiled_checkpoint(results: Path, choice: random.Random) -> Damage | None:
     data[choice.randrange(len(data))] ^= 1
     file.write_bytes(data)
     message = rf"{whole[-1].name}: its file {file.name} has changed; the checkpoint before it is used"
-    return Damage("checkpoint with a changed byte", file, message)
+    return Damage("checkpoint with a changed byte", message)
 
 
-def truncated_shard(pattern: str) -> Callable[[Path, random.Random], Damage | None]:
-    """Return what cuts off the end of a Parquet file that the killed stage reads."""
+def torn_table(pattern: str) -> Callable[[Path, random.Random], Damage | None]:
+    """Return what cuts a Parquet file off, or changes a byte in it, that the killed stage reads."""
 
     def damage(results: Path, choice: random.Random) -> Damage | None:
         for file in sorted(results.glob(pattern)):
-            data = file.read_bytes()
-            file.write_bytes(data[: choice.randrange(len(data))])
-            return Damage(
-                "truncated Parquet shard", file, rf"{file.name}: cannot be read as Parquet .*; delete it", True
-            )
+            data = bytearray(file.read_bytes())
+            if choice.random() < 0.5:
+                name = "truncated table"
+                del data[choice.randrange(len(data)) :]
+            else:
+                name = "table with a changed byte"
+                data[AFTER_MAGIC] ^= 1
+            file.write_bytes(data)
+            return Damage(name, rf"{file.name}: cannot be read as Parquet .*; set aside as", (file,))
         return None
 
     return damage
 
 
+def copied_shard(results: Path, choice: random.Random) -> Damage | None:
+    """Copy one shard of the evidence over another."""
+    shards = sorted(results.glob("evidence/*.parquet"))
+    if len(shards) < 2:
+        return None
+    chosen = choice.sample(shards, 2)
+    shutil.copy(*chosen)
+    message = rf"{shards[1].name}: \d+ rows of the evidence table are in \S+ too, .*; set aside as"
+    return Damage("shard that is there twice", message, tuple(chosen))
+
+
 # By the stage that was killed.
 DAMAGES: dict[str, list[Callable[[Path, random.Random], Damage | None]]] = {
     "ask": [torn_journal],
-    "train-student": [spoiled_checkpoint, spoiled_checkpoint, truncated_shard("labels/*/5-mean/0.parquet")],
-    "make-model": [truncated_shard("evidence/0.parquet")],
+    "train-student": [spoiled_checkpoint, spoiled_checkpoint, torn_table("labels/*/5-mean.parquet")],
+    "make-model": [torn_table("evidence/0.parquet"), copied_shard],
 }

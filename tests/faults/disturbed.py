@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,9 +24,9 @@ ORPHANS_GONE_S = 30.0
 class Clone:
     """A copy of the repository as it stands, on its environments."""
 
-    def __init__(self, path: Path, targets: tuple[str, ...] = TARGETS) -> None:
+    def __init__(self, path: Path, targets: tuple[str, ...] = TARGETS, configs: tuple[str, ...] = (CONFIG,)) -> None:
         """Copy the repository to `path`; runs are for `targets`."""
-        self.path, self.targets = path, targets
+        self.path, self.targets, self.configs = path, targets, configs
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT, capture_output=True, text=True, check=True,
@@ -39,7 +40,8 @@ class Clone:
     def start(self, lock: bool = True) -> "Run":
         """Start a run as the Makefile does, in a process group of its own, as a terminal would."""
         held = ["flock", "--nonblock", "--conflict-exit-code", "75", ".snakemake.lock"] if lock else []
-        command = [*held, "snakemake", "--nolock", "--cores", "2", "--configfile", CONFIG, "--", *self.targets]
+        snakemake = [*held, sys.executable, "-m", "snakemake", "--nolock", "--cores", "2"]
+        command = [*snakemake, "--configfile", *self.configs, "--", *self.targets]
         said = self.path / f"said-{time.monotonic_ns()}.txt"
         with said.open("wb") as output:
             process = subprocess.Popen(
@@ -77,7 +79,7 @@ class Clone:
         return {
             name: hashlib.sha256(path.read_bytes()).hexdigest()
             for name, path in sorted(names.items())
-            if name.split("/")[0] not in NOT_RESULTS
+            if name.split("/")[0] not in NOT_RESULTS and not path.name.endswith(".damaged")
         }
 
     def journals(self) -> dict[str, bytes]:
@@ -137,7 +139,7 @@ def roles(processes: list[psutil.Process], run: Run) -> Iterator[tuple[str, psut
         words = _words(process)
         if process.pid == run.process.pid:
             continue
-        if any(word.endswith("/snakemake") for word in words[:3]):
+        if words[1:3] == ["-m", "snakemake"]:
             yield "snakemake", process
         elif "umui.jobs" in words[:4] and words[1:2] != ["-c"]:
             yield "wrapper", process

@@ -153,7 +153,7 @@ class Harness:
             spoiled += self._spoil(kill.stage, random.Random(f"{self.seed} {self.passes} {len(kills)}"))
         complaint = self._fault_of_end(run)
         for fault, damage in spoiled:
-            if not re.search(damage.message, said) and not damage.stops:
+            if not damage.set_aside and not re.search(damage.message, said):
                 fault.complaints.append(NO_MESSAGE)
         for fault in [*kills, *(fault for fault, _ in spoiled)]:
             fault.complaints += [complaint] if complaint else []
@@ -162,18 +162,19 @@ class Harness:
         _say(f"pass {self.passes} ended {complaint or 'well'}")
 
     def _spoil(self, stage: str, choice: random.Random) -> list[tuple[Fault, Damage]]:
-        """Perhaps damage what a killed stage has left; where that stops a run, see that it says so, and mend it."""
+        """Perhaps damage what a killed stage has left; where that stops a run, see what it says and does."""
         if stage not in DAMAGES or choice.random() > CHANCE_OF_DAMAGE:
             return []
         damage = choice.choice(DAMAGES[stage])(self.clone.path / "results", choice)
         if damage is None:
             return []
         fault = Fault(stage, damage.name, "", 0.0)
-        if damage.stops:
+        if damage.set_aside:
             run = self.clone.run()
             if run.code == 0 or not re.search(damage.message, run.said):
                 fault.complaints.append(f"{NO_MESSAGE}: {run.file.name}")
-            damage.path.unlink(missing_ok=True)
+            if left := [file.name for file in damage.set_aside if file.exists()]:
+                fault.complaints.append(f"not set aside: {', '.join(left)}; {run.file.name}")
         _say(f"    {fault} {'; '.join(fault.complaints)}")
         return [(fault, damage)]
 

@@ -11,17 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from disturbed import Clone, Run, stage_of
+from disturbed import CONFIG, Clone, Run, stage_of
 from kills import Harness
 
-TARGETS = ("results/evidence/0.parquet",)
+TARGETS = ("results/evidence/0.parquet", "results/leakage.csv")
+CONFIGS = (CONFIG, "tests/faults/pairs.yaml")
 RESULTS_BYTES = 4_000_000
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> Harness:
-    return Harness(Clone(tmp_path_factory.mktemp("clone"), TARGETS), seed=0, count=4)
+    return Harness(Clone(tmp_path_factory.mktemp("clone"), TARGETS, CONFIGS), seed=0, count=4)
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_space(clone: Clon
     (clone.path / "results-kept").rename(clone.path / "results")
 
 
-def test_a_truncated_shard_is_named_with_its_remedy(clone: Clone) -> None:
+def test_a_truncated_table_is_named_and_set_aside(clone: Clone) -> None:
     assert clone.run().code == 0
     items = clone.path / "results/items/urn/items.parquet"
     items.write_bytes(items.read_bytes()[:-100])
@@ -62,8 +63,22 @@ def test_a_truncated_shard_is_named_with_its_remedy(clone: Clone) -> None:
     run = clone.run()
     assert run.code == 1
     assert "results/items/urn/items.parquet: cannot be read as Parquet" in run.said
-    assert "delete it and run again" in run.said
-    items.unlink()
+    assert "the same command run again makes it anew" in run.said
+    assert not items.exists()
+    assert items.with_name("items.parquet.damaged").exists()
+
+
+def test_tables_with_the_same_rows_are_named_and_set_aside(clone: Clone) -> None:
+    assert clone.run().code == 0
+    urn, pairs = (clone.path / f"results/items/{name}/items.parquet" for name in ("urn", "pairs"))
+    shutil.copy(pairs, urn)
+    (clone.path / "results/leakage.csv").unlink()
+    run = clone.run()
+    assert run.code == 1
+    said = run.said + (clone.path / "results/logs/leakage.log").read_text()
+    assert "2 rows of the items table are in results/items/" in said
+    assert not urn.exists()
+    assert not pairs.exists()
 
 
 def test_a_second_run_in_the_directory_is_turned_away(clone: Clone) -> None:
