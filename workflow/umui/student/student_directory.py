@@ -62,6 +62,8 @@ def write(
         made = Path(parent) / output.name
         made.mkdir()
         _write_weights(made, student, origin)
+        # Else the padding of the last batch would be saved too, and none after a training resumed at its end.
+        model.processor.tokenizer.backend_tokenizer.no_padding()
         model.processor.save_pretrained(made)
         shown = media_settings.model_copy(update={"ffmpeg": None})  # the path is this machine's, not the student's
         used_with = {
