@@ -17,9 +17,18 @@ STEP_S = 1.0
 
 def gpus(output: Path) -> None:
     """Tell which GPUs it sees, and stay until the other job of its kind has told as well."""
-    output.with_suffix(".told").write_text(f"{os.environ['SLURMD_NODENAME']} {os.environ['CUDA_VISIBLE_DEVICES']}\n")
+    _tell(output.with_suffix(".told"))
     _wait(lambda: len(list(output.parent.glob("gpus-*.told"))) == 2)
     output.touch()
+
+
+def ranks(output: Path) -> None:
+    """Tell which GPUs each of two ranks sees; the first stays until the other has told as well."""
+    rank = os.environ["SLURM_PROCID"]
+    _tell(output.with_name(f"{output.name}-{rank}.told"))
+    if rank == "0":
+        _wait(lambda: len(list(output.parent.glob(f"{output.name}-*.told"))) == 2)
+        output.touch()
 
 
 def hungry(output: Path) -> None:
@@ -49,10 +58,15 @@ def held(output: Path) -> None:
     output.write_text(f"{os.environ['SLURM_JOB_ID']} {os.environ['SLURMD_NODENAME']}\n")
 
 
+def _tell(path: Path) -> None:
+    path.write_text(f"{os.environ['SLURMD_NODENAME']} {os.environ['CUDA_VISIBLE_DEVICES']}\n")
+
+
 def _wait(condition: Callable[[], bool]) -> None:
     while not condition():
         time.sleep(0.2)
 
 
 if __name__ == "__main__":
-    {"gpus": gpus, "hungry": hungry, "long": long, "held": held}[sys.argv[1]](Path(sys.argv[2]))
+    stages = {"gpus": gpus, "ranks": ranks, "hungry": hungry, "long": long, "held": held}
+    stages[sys.argv[1]](Path(sys.argv[2]))

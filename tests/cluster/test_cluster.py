@@ -33,7 +33,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         except (OSError, subprocess.CalledProcessError) as error:  # as in a container that may not make devices
             pytest.skip(f"no cluster comes up here: {error}")
         yield
-        (directory / "jobs.txt").write_text("\n".join(squeue("%i|%T|%N|%C|%M|%k", states="all", sort="i")))
+        (directory / "jobs.txt").write_text("\n".join(squeue("%i|%T|%N|%C|%b|%M|%k", states="all", sort="i")))
     finally:
         for process in Run.started:
             if process.poll() is None:  # of a test that failed
@@ -99,8 +99,9 @@ class Eventful:
 @pytest.fixture(scope="module")
 def eventful(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Eventful:
     directory = tmp_path_factory.mktemp("eventful")
-    run = Run(directory, "gpus-a", "gpus-b", "hungry", "held-a", "held-b")
-    run.until(lambda: len(list(directory.glob(".held-?.lease"))) == 2)
+    run = Run(directory, "gpus-a", "gpus-b", "ranks", "hungry", "held-a", "held-b")
+    # The ranks want both nodes, so they have to be done before one is drained.
+    run.until(lambda: len(list(directory.glob(".held-?.lease"))) == 2 and (directory / "ranks").exists())
     (drained,) = squeue("%N", jobs=jobs(run, "held/a")[0])
     subprocess.run(["scontrol", "update", f"nodename={drained}", "state=drain", "reason=test"], check=True)
     try:
@@ -116,6 +117,12 @@ def test_each_job_is_bound_to_gpus_of_its_own(eventful: Eventful) -> None:
     (node_a, devices_a), (node_b, devices_b) = (eventful.run.said(f"gpus-{name}.told").split() for name in "ab")
     assert len(devices_a.split(",")) == len(devices_b.split(",")) == 2
     assert node_a != node_b or not set(devices_a.split(",")) & set(devices_b.split(","))
+
+
+def test_srun_gives_the_ranks_a_node_and_a_gpu_each(eventful: Eventful) -> None:
+    (node_0, devices_0), (node_1, devices_1) = (eventful.run.said(f"ranks-{rank}.told").split() for rank in "01")
+    assert [node_0, node_1] == ["n1", "n2"], "rank 0 is where the others look for it"
+    assert len(devices_0.split(",")) == len(devices_1.split(",")) == 1
 
 
 def test_a_job_out_of_memory_gets_more(eventful: Eventful) -> None:
@@ -180,7 +187,14 @@ def test_the_workflows_first_stages_are_jobs(clone: Path) -> None:
     assert list((clone / "results/logs/slurm/rule_build_urn").rglob("*.log")), "SLURM's own logs are in one place"
 
 
+@pytest.fixture(scope="module")
+def long(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A job beyond its time limit, which sleeps most of the time: so it runs beside the others of the longer tests."""
+    return Run(tmp_path_factory.mktemp("long"), "long")
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("long")
 def test_the_workflow_to_table_3_with_a_training_on_two_nodes_that_is_queued_again(clone: Path, tmp_path: Path) -> None:
     run = Run(clone, "results/table3.csv", snakefile=clone / "Snakefile", more=f"--jobs 3 {SMALL}")
     run.succeeds(1800)
@@ -188,7 +202,7 @@ def test_the_workflow_to_table_3_with_a_training_on_two_nodes_that_is_queued_aga
     (training,) = re.findall(r"SLURM jobid (\d+) \(log: .*rule_train_student/clue-d/", run.log.read_text())
     shown = subprocess.run(["scontrol", "show", "job", training], capture_output=True, text=True, check=True).stdout
     assert "NumNodes=2" in shown
-    assert "Restarts=0" not in shown
+    assert "Restarts=0" not in shown, "it kept its time limit: two_ranks.yaml needs more steps"
     assert "resumed after step" in (clone / "results/logs/train_student/clue-d.log").read_text()
     student = clone / "results/students/clue-d"
     by_cluster = {path.name: path.read_bytes() for path in student.iterdir()}
@@ -200,11 +214,10 @@ def test_the_workflow_to_table_3_with_a_training_on_two_nodes_that_is_queued_aga
 
 
 @pytest.mark.slow
-def test_the_time_limit_puts_a_job_back_into_the_queue_and_it_goes_on(tmp_path: Path) -> None:
-    run = Run(tmp_path, "long")
-    run.succeeds()
-    (job,) = jobs(run, "long")
+def test_the_time_limit_puts_a_job_back_into_the_queue_and_it_goes_on(long: Run) -> None:
+    long.succeeds()
+    (job,) = jobs(long, "long")
     shown = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True, check=True).stdout
     assert "Restarts=1" in shown
-    steps = run.said("long").split()
+    steps = long.said("long").split()
     assert steps == [str(number) for number in range(len(steps))], "no step twice, none left out"
