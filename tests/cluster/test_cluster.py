@@ -33,7 +33,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         except (OSError, subprocess.CalledProcessError) as error:  # as in a container that may not make devices
             pytest.skip(f"no cluster comes up here: {error}")
         yield
-        (directory / "jobs.txt").write_text("\n".join(squeue("%i|%T|%N|%C|%b|%M|%k", states="all", sort="i")))
+        (directory / "jobs.txt").write_text(job_list())
     finally:
         for process in Run.started:
             if process.poll() is None:  # of a test that failed
@@ -77,6 +77,13 @@ def squeue(column: str, **chosen: str) -> list[str]:
     options = [f"--{name}={value}" for name, value in chosen.items()]
     command = ["squeue", "--noheader", f"--format={column}", *options]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def job_list() -> str:
+    """All jobs that the cluster has had; a requeued one's time is that of its last run."""
+    columns = "JobID:6,State:12,NodeList:9,TRES-per-job:14,RestartCnt:10,TimeUsed:8,Comment:60"
+    command = ["squeue", "--states=all", "--sort=i", f"--Format={columns}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def jobs(run: Run, rule: str) -> list[str]:
