@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -194,6 +195,14 @@ def test_the_workflows_first_stages_are_jobs(clone: Path) -> None:
     assert list((clone / "results/logs/slurm/rule_build_urn").rglob("*.log")), "SLURM's own logs are in one place"
 
 
+@contextmanager
+def halted(job: str) -> Iterator[None]:
+    """Hold the ranks of a job that srun started, for as long as the block lasts, unless they have ended."""
+    subprocess.run(["scancel", "--signal=STOP", f"{job}.0"], check=False)
+    yield
+    subprocess.run(["scancel", "--signal=CONT", f"{job}.0"], check=False)
+
+
 @pytest.fixture(scope="module")
 def long(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A job beyond its time limit, which sleeps most of the time: so it runs beside the others of the longer tests."""
@@ -204,13 +213,18 @@ def long(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.mark.usefixtures("long")
 def test_the_workflow_to_table_3_with_a_training_on_two_nodes_that_is_queued_again(clone: Path, tmp_path: Path) -> None:
     run = Run(clone, "results/table3.csv", snakefile=clone / "Snakefile", more=f"--jobs 3 {SMALL}")
+    run.until(lambda: list((clone / "results/checkpoints/clue-d").rglob("step-*")), 1800)
+    (training,) = jobs(run, "train_student/clue-d")
+    log = clone / "results/logs/train_student/clue-d.log"
+    with halted(training):  # so that it does not keep its time limit, however fast the machine
+        run.until(lambda: "CANCELLED" in log.read_text())  # as SLURM calls a step that is told to end
     run.succeeds(1800)
     assert "CLUE-D" in (clone / "results/table3.csv").read_text()
-    (training,) = re.findall(r"SLURM jobid (\d+) \(log: .*rule_train_student/clue-d/", run.log.read_text())
+    assert jobs(run, "train_student/clue-d") == [training]
     shown = subprocess.run(["scontrol", "show", "job", training], capture_output=True, text=True, check=True).stdout
     assert "NumNodes=2" in shown
-    assert "Restarts=0" not in shown, "it kept its time limit: two_ranks.yaml needs more steps"
-    assert "resumed after step" in (clone / "results/logs/train_student/clue-d.log").read_text()
+    assert "Restarts=0" not in shown
+    assert "resumed after step" in log.read_text()
     student = clone / "results/students/clue-d"
     by_cluster = {path.name: path.read_bytes() for path in student.iterdir()}
     for kept in ("students/clue-d", "checkpoints/clue-d"):
