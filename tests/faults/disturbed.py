@@ -1,5 +1,6 @@
 """A pipeline of the smallest size in a clone of the repository: started, watched, killed, and looked at afterwards."""
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -67,9 +68,18 @@ class Clone:
     def orphans(self) -> list[psutil.Process]:
         """Return what still runs after a moment's grace."""
         end = time.monotonic() + ORPHANS_GONE_S
-        while (left := self.processes()) and time.monotonic() < end:
+        while ((left := self.processes()) or self.is_locked()) and time.monotonic() < end:
             time.sleep(0.2)
         return left
+
+    def is_locked(self) -> bool:
+        """Say whether a process, even one that has all but ended, still keeps others from running here."""
+        with (self.path / ".snakemake.lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def results(self) -> dict[str, str]:
         """Return the digest of every file of the results."""
