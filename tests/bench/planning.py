@@ -9,6 +9,7 @@ a stage and item, of three stages.  The aims stand in the column `other` of the 
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from processes import ROOT, Spent, run, snakemake
 
 AIM = "the aim"
 PLAN_S, PLAN_MB, NOTHING_TO_DO_S = 30.0, 1000.0, 6.0
+SNAKEMAKE = [sys.executable, "-m", "snakemake", "--nolock", "--cores", "2"]
 JOB_AN_ITEM = """
 ITEMS = [line.split(",")[0] for line in open("items.csv")]
 rule all:
@@ -48,8 +50,9 @@ def ready(directory: Path, items: int) -> Path:
         for judge in settings[judges].values():
             judge["datasets"] = modalities
     for student in settings["students"].values():
-        source = student["sources"].pop("urn")
-        student["sources"] = {"mine": source | {"modalities": ["text"]}}
+        if "sources" in student:  # the others are like one that has them
+            source = student["sources"].pop("urn")
+            student["sources"] = {"mine": source | {"modalities": ["text"]}}
     for model in settings["models"]:
         settings["models"][model] = {"family": "qwen2_5_omni", "path": "/models/judge"}
     (directory / "config.yaml").write_text(yaml.safe_dump(settings))
@@ -67,9 +70,7 @@ def by_item(directory: Path, items: int) -> Path:
 
 def dry_run_by_item(directory: Path) -> Spent:
     """Plan the graph of a job an item."""
-    return run(
-        [shutil.which("snakemake") or "snakemake", "--nolock", "--cores", "2", "--dry-run", "--quiet"], directory
-    )
+    return run([*SNAKEMAKE, "--dry-run", "--quiet"], directory)
 
 
 def paired(ours: Callable[[], Spent], other: Callable[[], Spent], repeats: int) -> list[tuple[Spent, Spent]]:
@@ -102,7 +103,7 @@ def against_the_aim(items: int, repeats: int) -> Iterator[Row]:
 
 def nothing_to_do(finished: Path, repeats: int) -> Iterator[Row]:
     """Run what is done already, as `make demo` does."""
-    command = [shutil.which("snakemake") or "snakemake", "--nolock", "--cores", "2", "results/table3.csv"]
+    command = [*SNAKEMAKE, "results/table3.csv"]
     if "Nothing to be done" not in run([*command, "--dry-run"], finished).output:
         raise ValueError(f"--finished {finished}: results/table3.csv is not done there; run `make demo` first")
     runs = [run(command, finished) for _ in range(repeats)]
