@@ -43,7 +43,7 @@ test: $(CORE)/test-ready environments  ## all tests, the whole pipeline at a sma
 	$(STUDENT)/bin/python -m pytest tests/student -m "slow or not slow"
 
 test-faults: $(CORE)/ready environments  ## kill and damage a small run; SEED=0 COUNT=100
-	python tests/faults/kills.py --seed $(or $(SEED),0) --count $(or $(COUNT),100)
+	PYTHONPATH=workflow:tests python tests/faults/kills.py --seed $(or $(SEED),0) --count $(or $(COUNT),100)
 
 test-cluster: $(CORE)/test-ready  ## SLURM jobs on a cluster brought up here, as root; SHORT=1 for the quick ones
 	python -m pytest tests/cluster $(if $(SHORT),-m "not slow")
@@ -65,7 +65,7 @@ bench-stages: demo  ## the part of `make bench` that needs a finished demo, or n
 	python tests/bench/planning.py --finished .
 	python tests/bench/scaling.py
 	$(TEACHER)/bin/python tests/bench/teacher.py
-	python tests/bench/end_to_end.py
+	PYTHONPATH=workflow:tests python tests/bench/end_to_end.py
 
 check: $(CORE)/test-ready  ## formatting, lint, types
 	ruff check .

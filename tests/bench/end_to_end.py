@@ -1,19 +1,18 @@
 """The small demo from its configuration to table 3, against the same with all sharing of work off (no_sharing.yaml).
 
-    PYTHONPATH=workflow python tests/bench/end_to_end.py
+    PYTHONPATH=workflow:tests python tests/bench/end_to_end.py
 
 Both run in fresh copies of the repository, with its environments, one after the other.  The number of sequences in a
 training batch is alike.
 """
 
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import compared, machine, parser, record
 from processes import ROOT, Spent, run
+from repository_copy import copy_repository
 
 OVERLAYS = [str(ROOT / "configs/ci.yaml")]
 WITHOUT = [*OVERLAYS, str(ROOT / "tests/bench/no_sharing.yaml")]
@@ -24,11 +23,7 @@ def demo(overlays: list[str], *options: str) -> Spent:
     """Run the demo in a copy of the repository."""
     with TemporaryDirectory(prefix="umui-bench-") as directory:
         copy = Path(directory)
-        tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        for name in tracked.splitlines():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, copy / name)
-        (copy / ".envs").symlink_to(ROOT / ".envs")
+        copy_repository(copy)
         command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", "2", *options]
         return run([*command, "--configfile", *overlays, "--", "results/table3.csv"], copy)
 

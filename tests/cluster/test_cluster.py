@@ -18,6 +18,7 @@ from typing import ClassVar
 
 import pytest
 import slurm_cluster
+from repository_copy import copy_repository
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -177,11 +178,7 @@ def waiting_for_a_lease(directory: Path) -> set[str]:
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a clone of the repository holds, with the environments that are there."""
     target = tmp_path_factory.mktemp("clone")
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in listed.splitlines():
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, target / name)
-    (target / ".envs").symlink_to(ROOT / ".envs")
+    copy_repository(target)
     return target
 
 

@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -12,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from repository_copy import copy_repository
 
-ROOT = Path(__file__).parents[2]
 TARGETS = ("results/table3.csv", "results/comparisons.csv", "results/coverage.csv")
 CONFIG = "tests/faults/small.yaml"
 # What a run may leave that tells of its way and not of its result.
@@ -28,15 +27,7 @@ class Clone:
     def __init__(self, path: Path, targets: tuple[str, ...] = TARGETS, configs: tuple[str, ...] = (CONFIG,)) -> None:
         """Copy the repository to `path`; runs are for `targets`."""
         self.path, self.targets, self.configs = path, targets, configs
-        listed = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        for name in listed.stdout.splitlines():
-            if (ROOT / name).is_file():
-                (path / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, path / name)
-        (path / ".envs").symlink_to((ROOT / ".envs").resolve())
+        copy_repository(path)
 
     def start(self, lock: bool = True) -> "Run":
         """Start a run as the Makefile does, in a process group of its own, as a terminal would."""

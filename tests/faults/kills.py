@@ -1,6 +1,6 @@
 """Kill parts of a running pipeline at random moments, run the same command again, and look at what it leaves.
 
-    python tests/faults/kills.py --seed 1 --count 100
+    PYTHONPATH=workflow:tests python tests/faults/kills.py --seed 1 --count 100
 
 A pass makes a random part of the results anew and is disturbed at every stage, again and again; at last it is let
 through, and every file must have the bytes of the undisturbed run that was made first.  What is killed, how and when

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +13,8 @@ from typing import Self
 import psutil
 import pyarrow.parquet as pq
 import yaml
+from repository_copy import copy_repository
 
-ROOT = Path(__file__).parents[2]
 TARGETS = ("results/table3.csv", "results/coverage.csv", "results/comparisons.csv", "results/figures/training.svg")
 SHARED = ("shared.yaml",)  # an overlay of the clone: results go to a store
 JOURNAL = "results/journals/tiny-teacher/0"
@@ -31,16 +30,7 @@ class Clone:
     @classmethod
     def of_repository(cls, path: Path, store: Path) -> Self:
         """Copy what a clone would hold into `path`; environments are shared, and with an overlay the store."""
-        listed = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        for name in listed.stdout.splitlines():
-            if (ROOT / name).is_file():
-                (path / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, path / name)
-        (ROOT / ".envs").mkdir(exist_ok=True)
-        (path / ".envs").symlink_to(ROOT / ".envs")
+        copy_repository(path)
         (path / SHARED[0]).write_text(yaml.safe_dump({"store": str(store)}))
         return cls(path)
 
