@@ -15,7 +15,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from pipeline_clone import ROOT, TARGETS, Clone, journalled, processes
+from pipeline_clone import TARGETS, Clone, journalled, processes
+from repository_copy import ROOT
 
 pytestmark = pytest.mark.slow
 
