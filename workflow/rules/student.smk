@@ -47,7 +47,7 @@ rule train_student:
             --evidence {input.evidence} {params.labels} --checkpoints {params.checkpoints} \
             --output {output.student} --workers {threads} \
             --features results/features --features-mb {resources.features_mb} \
-            > >(tee {log} | grep --line-buffered -E "^(steps|store)" | sed -u "s/^/train_student {params.name}: /" >&2) 2>&1
+            > >(tee {log} | grep --line-buffered -E "^(steps|store|results/checkpoints)" | sed -u "s/^/train_student {params.name}: /" >&2) 2>&1
         """
 
 
