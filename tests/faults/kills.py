@@ -90,9 +90,9 @@ class Fault:
         return f"{self.stage}: {self.victim} {self.signal}".rstrip()
 
     def was_told(self, run: Run) -> bool:
-        """Return whether a run's words and exit code say what happened, or it went on to a good end."""
-        if run.code == 0:
-            return True
+        """Return whether a run's words and exit code say what happened."""
+        if self.victim == "rank" and run.code == 0:
+            return True  # told to end as it took its last step, which it did
         pattern = MESSAGES.get((self.victim, self.signal), JOB_FAILED)
         return re.search(pattern, f"{run.said}\nexit code {run.code}") is not None
 
