@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,6 +67,13 @@ def test_resumed_training_gives_the_same_bytes(
         run(student_settings(), base, world, tmp_path)
     monkeypatch.undo()
     assert not (tmp_path / "student").exists()
+    assert contents(run(student_settings(), base, world, tmp_path)) == contents(uninterrupted)
+
+
+def test_a_training_that_was_killed_after_its_last_step_gives_the_same_bytes(
+    uninterrupted: Path, base: Path, world: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.rmtree(run(student_settings(), base, world, tmp_path))
     assert contents(run(student_settings(), base, world, tmp_path)) == contents(uninterrupted)
 
 
