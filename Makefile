@@ -65,6 +65,7 @@ bench-stages: demo  ## the part of `make bench` that needs a finished demo, or n
 	python tests/bench/planning.py --finished .
 	python tests/bench/scaling.py
 	$(TEACHER)/bin/python tests/bench/teacher.py
+	$(TEACHER)/bin/python tests/bench/teacher.py --hidden-size 512 --layers 8 --premises 4 --against engine
 	$(TEACHER)/bin/python tests/bench/server_settings.py
 	PYTHONPATH=workflow:tests python tests/bench/end_to_end.py
 

@@ -36,7 +36,8 @@ PEAK_TFLOPS = {"H200": 989.0, "H100": 989.0, "A100": 312.0, "L40S": 362.0}  # de
 AUDIO, AUDIO_START, AUDIO_END = 151646, 151647, 151648
 VIDEO, VISION_START, VISION_END, IMAGE = 151656, 151652, 151653, 151655
 FRAME_PATCHES = 16  # in height and in width: frames of 224 pixels, 64 tokens a pair
-# Sizes of the published Qwen2.5-Omni-3B as remembered, not read from its config.json: check them before comparing.
+# Sizes of the published Qwen2.5-Omni-3B.  Its config.json was not at hand: the decoder's are as other public code
+# quotes them from it; the towers' are those of the 7B model and of Qwen2.5-VL-3B, with outputs as wide as this decoder.
 TEXT = {
     "vocab_size": 151936, "hidden_size": 2048, "intermediate_size": 11008, "num_hidden_layers": 36,
     "num_attention_heads": 16, "num_key_value_heads": 2, "max_position_embeddings": 32768, "rms_norm_eps": 1e-6,

@@ -1,13 +1,15 @@
-"""Which settings of the teacher's server answer our requests fastest: each against those of config.yaml.
+"""Which settings of the teacher's server and client answer fastest: each against those of config.yaml.
 
     PYTHONPATH=workflow TEACHER_PYTHON tests/bench/server_settings.py --results results
 
-Takes items, evidence and the tiny teacher of a finished run.  A server is started for each setting, in turn, and asked
-about the same premises, each of which it has not seen before; the last is that of config.yaml again, which says how
-far apart two measurements of the same are.
+Takes items, evidence and the tiny teacher of a finished run.  For each change a server with it and one of config.yaml
+run side by side, and are asked in turn about the same premises, which neither has seen before.  The change `none` says
+how far apart two measurements of the same are.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,49 +20,74 @@ from teacher import ROOT, Bench, premises_in_turn
 
 from umui import config
 from umui.tables import MODALITIES
-from umui.teacher.server import serving
+from umui.teacher.server import Address, serving
 
-CHANGES: dict[str, dict[str, Any]] = {
-    "max_num_seqs=16": {"max_num_seqs": 16},
-    "max_num_seqs=64": {"max_num_seqs": 64},
-    "max_num_seqs=256": {"max_num_seqs": 256},
-    "block_size=16": {"block_size": 16},
-    "block_size=128": {"block_size": 128},
-    "arguments=--no-enable-prefix-caching": {"arguments": ["--no-enable-prefix-caching"]},
-    "arguments=--mm-processor-cache-gb 0": {"arguments": ["--mm-processor-cache-gb", "0"]},
+CHANGES: dict[str, dict[str, dict[str, Any]]] = {
     "none": {},
+    "concurrency=16": {"client": {"concurrency": 16}},
+    "concurrency=32": {"client": {"concurrency": 32}},
+    "concurrency=128": {"client": {"concurrency": 128}},
+    "max_num_seqs=64": {"server": {"max_num_seqs": 64}},
+    "max_num_seqs=256": {"server": {"max_num_seqs": 256}},
+    "block_size=64": {"server": {"block_size": 64}},
+    "block_size=128": {"server": {"block_size": 128}},
+    "arguments=--no-enable-prefix-caching": {"server": {"arguments": ["--no-enable-prefix-caching"]}},
+    "arguments=--mm-processor-cache-gb 0": {"server": {"arguments": ["--mm-processor-cache-gb", "0"]}},
 }
 
 
-def rates(bench: Bench, server: config.Server, rounds: list[list[str]]) -> list[float]:
-    """Return the votes a second of each round of premises but the first, which warms the server up."""
-    log = bench.work / "server.log"
-    with serving(server, bench.media, list(MODALITIES), "bench", bench.model, None, 0, 1, log) as address:
-        os.environ["BENCH_KEY"] = address.key
-        return [bench.ours(address, bench.items_of(premises)) for premises in rounds][1:]
+def changed(settings: config.Judge, change: dict[str, dict[str, Any]]) -> config.Judge:
+    """Return the settings with the change."""
+    sections = {name: getattr(settings, name).model_copy(update=update) for name, update in change.items()}
+    return settings.model_copy(update=sections)
+
+
+class Server:
+    """A running server that is asked with its own settings."""
+
+    def __init__(self, bench: Bench, address: Address) -> None:
+        self.bench, self.address = bench, address
+
+    def rate(self, premises: list[str]) -> float:
+        """Return the votes a second on these premises."""
+        os.environ["BENCH_KEY"] = self.address.key
+        return self.bench.ours(self.address, self.bench.items_of(premises))
+
+
+@contextmanager
+def running(settings: config.Judge, media: config.Media, results: Path, warm_up: list[str]) -> Iterator[Server]:
+    """Run a server that has answered once."""
+    with TemporaryDirectory(prefix="umui-bench-") as directory:
+        bench = Bench(settings, media, results, Path(directory))
+        log = bench.work / "server.log"
+        with serving(settings.server, media, list(MODALITIES), "bench", bench.model, None, 0, 1, log) as address:
+            server = Server(bench, address)
+            server.rate(warm_up)
+            yield server
 
 
 def main() -> None:
-    """Measure each setting."""
+    """Measure each change."""
     arguments = parser(__doc__, repeats=3)
     arguments.add_argument("--results", type=Path, default=Path("results"), help="of a finished run of config.yaml")
-    arguments.add_argument("--premises", type=int, default=8, help="of each modality, in a measurement (default: 8)")
+    arguments.add_argument("--premises", type=int, default=6, help="of each modality, in a measurement (default: 6)")
+    arguments.add_argument("--changes", nargs="+", choices=CHANGES, default=list(CHANGES), metavar="CHANGE")
     chosen = arguments.parse_args()
     section = yaml.safe_load((ROOT / "config.yaml").read_text())
     media = config.Media.model_validate(section["media"])
     settings = config.Judge.model_validate(section["teachers"]["tiny-teacher"] | {"splits": ["test"]})
     there = premises_in_turn(chosen.results, MODALITIES)
-    rounds = [[name for _ in range(chosen.premises) for name in next(there)] for _ in range(chosen.repeats + 1)]
+    warm_up = next(there)
+    rounds = [[name for _ in range(chosen.premises) for name in next(there)] for _ in range(chosen.repeats)]
     print(machine())
-    with TemporaryDirectory(prefix="umui-bench-") as directory:
-        bench = Bench(settings, media, chosen.results, Path(directory))
-        usual = rates(bench, settings.server, rounds)
-        rows = []
-        for change, update in CHANGES.items():
-            changed = rates(bench, settings.server.model_copy(update=update), rounds)
-            pairs = zip(changed, usual, strict=True)
-            rows.append(compared("teacher", f"changed={change}", "votes/s", pairs, "config.yaml", better="higher"))
-    record(chosen.output, rows)
+    for name in chosen.changes:
+        with (
+            running(changed(settings, CHANGES[name]), media, chosen.results, warm_up) as other,
+            running(settings, media, chosen.results, warm_up) as usual,
+        ):
+            pairs = [(other.rate(premises), usual.rate(premises)) for premises in rounds]
+        row = compared("teacher", f"changed={name}", "votes/s", pairs, "config.yaml", better="higher")
+        record(chosen.output, [row])
 
 
 if __name__ == "__main__":

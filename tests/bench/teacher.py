@@ -1,13 +1,17 @@
 """Asking a teacher: ours against a naive client, and against the engine alone on the same prompts.
 
     PYTHONPATH=workflow TEACHER_PYTHON tests/bench/teacher.py --results results
+    PYTHONPATH=workflow TEACHER_PYTHON tests/bench/teacher.py --hidden-size 384 --layers 6
 
-Takes items, evidence and the tiny teacher of a finished run.  A measurement asks about premises that no earlier one has
-shown, all of their claims side by side.
+Takes items, evidence and the tiny teacher of a finished run.  A measurement asks about premises that the server or the
+engine has not seen, all of their claims side by side.
 
 ours     the whole job but the server's start: planning, asking, journal, tables
 naive    a client that sends one request at a time, a vote a request, to the same server
 engine   vllm.LLM.chat with the server's settings, its prompts made ready before the clock starts
+
+With other sizes the teacher's decoder has random weights: its answers say nothing and are as long as
+they may be.
 """
 
 import argparse
@@ -15,6 +19,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,6 +40,7 @@ from umui.teacher.server import Address, flags, serving
 from umui.teacher.usage import usage
 
 ROOT = Path(__file__).parents[2]
+HEAD_SIZE = 32  # of the tiny teacher
 NAIVE, ENGINE = "one request at a time, a vote a request", "the engine alone (vllm.LLM)"
 
 
@@ -123,8 +129,21 @@ class Bench:
             yield question, build(question.modality, question.words, shelf.take(question.media_id, question.modality))
 
 
-def engine_of(model: str, settings: config.Judge, media: config.Media, modalities: list[Any]) -> Any:
-    """Start the engine with the flags of our server, and as much memory and one thread as it has."""
+def resized(hidden_size: int, layers: int) -> list[str]:
+    """Return the server's arguments that give the model a decoder of other sizes, with heads as wide as they were."""
+    heads = hidden_size // HEAD_SIZE
+    decoder = {
+        "hidden_size": hidden_size, "intermediate_size": 2 * hidden_size, "num_hidden_layers": layers,
+        "layer_types": ["full_attention"] * layers, "num_attention_heads": heads, "num_key_value_heads": heads // 2,
+    }  # fmt: skip
+    towers = {"audio_config": {"output_dim": hidden_size}, "vision_config": {"out_hidden_size": hidden_size}}
+    overrides = {"thinker_config": {"text_config": decoder, **towers}}
+    return ["--load-format", "dummy", "--hf-overrides", json.dumps(overrides)]
+
+
+@contextmanager
+def engine_of(model: str, settings: config.Judge, media: config.Media, modalities: list[Any]) -> Iterator[Any]:
+    """Run the engine with the flags of our server, and as much memory and one thread as it has."""
     os.environ.update(
         VLLM_CPU_KVCACHE_SPACE=f"{settings.server.kv_cache_gib:g}",
         VLLM_CPU_OMP_THREADS_BIND="nobind",
@@ -138,21 +157,34 @@ def engine_of(model: str, settings: config.Judge, media: config.Media, modalitie
     arguments = EngineArgs.add_cli_args(FlexibleArgumentParser()).parse_args(["--model", model, *line])
     chosen = {name: value for name, value in vars(arguments).items() if value is not None}
     known = EngineArgs.from_cli_args(argparse.Namespace(**{**vars(arguments), **chosen}))
-    return LLM(**{name: value for name, value in vars(known).items() if value is not None})
+    llm = LLM(**{name: value for name, value in vars(known).items() if value is not None})
+    try:
+        yield llm
+    finally:  # left to the interpreter's exit, it may wait for the engine without end
+        llm.llm_engine.engine_core.shutdown()
 
 
 def main() -> None:
     """Measure in turn."""
     arguments = parser(__doc__, repeats=3)
     arguments.add_argument("--results", type=Path, default=Path("results"), help="of a finished run of config.yaml")
-    arguments.add_argument("--premises", type=int, default=4, help="of each modality, in a measurement (default: 4)")
+    arguments.add_argument("--premises", type=int, default=8, help="of each modality, in a measurement (default: 8)")
+    arguments.add_argument("--against", nargs="+", choices=["engine", "naive"], default=["engine", "naive"])
     arguments.add_argument("--modalities", nargs="+", choices=MODALITIES, default=list(MODALITIES))
+    arguments.add_argument("--hidden-size", type=int, help="of a decoder with random weights, in 64s; with --layers")
+    arguments.add_argument("--layers", type=int)
     chosen = arguments.parse_args()
+    if (chosen.hidden_size is None) != (chosen.layers is None) or (chosen.hidden_size or 0) % (2 * HEAD_SIZE):
+        arguments.error(f"give --hidden-size, a multiple of {2 * HEAD_SIZE}, and --layers together")
     section = yaml.safe_load((ROOT / "config.yaml").read_text())
     media = config.Media.model_validate(section["media"])
     settings = config.Judge.model_validate(section["teachers"]["tiny-teacher"] | {"splits": ["test"]})
+    case = f"modalities={len(chosen.modalities)},premises={chosen.premises},votes={settings.sampling.votes}"
+    if chosen.hidden_size:
+        settings.server.arguments.extend(resized(chosen.hidden_size, chosen.layers))
+        case += f",hidden_size={chosen.hidden_size},layers={chosen.layers}"
     there = list(premises_in_turn(chosen.results, tuple(chosen.modalities)))
-    needed = 3 + chosen.repeats * (3 * chosen.premises + 1)
+    needed = 1 + chosen.repeats * sum(chosen.premises + (way == "naive") for way in chosen.against)
     if len(there) < needed:
         raise SystemExit(f"{chosen.results} has {len(there)} test premises of each modality, and {needed} are needed")
     premises = iter(there)
@@ -164,30 +196,29 @@ def main() -> None:
         )
         with server as address:
             os.environ["BENCH_KEY"] = address.key
-            llm = engine_of(bench.model, settings, media, chosen.modalities)
 
             def drawn(count: int) -> Path:
                 return bench.items_of([name for _ in range(count) for name in next(premises)])
 
-            bench.ours(address, drawn(1)), bench.engine(llm, drawn(1)), bench.naive(address, drawn(1))  # warm up
-            before = usage(address.url)
-            pairs = [
-                (bench.ours(address, drawn(chosen.premises)), bench.engine(llm, drawn(chosen.premises)))
-                for _ in range(chosen.repeats)
-            ]
-            counted = {name: count - before[name] for name, count in usage(address.url).items()}
-            slow = [
-                (bench.ours(address, drawn(chosen.premises)), bench.naive(address, drawn(1)))
-                for _ in range(chosen.repeats)
-            ]
-    case = f"modalities={len(chosen.modalities)},premises={chosen.premises},votes={settings.sampling.votes}"
-    record(chosen.output, [
-        compared("teacher", case, "votes/s", pairs, ENGINE, better="higher"),
-        compared("teacher", case, "votes/s", slow, NAIVE, better="higher"),
-    ])  # fmt: skip
+            warm_up = drawn(1)
+            bench.ours(address, warm_up)
+            if "engine" in chosen.against:  # which has not seen what the server has
+                both = [drawn(chosen.premises) for _ in range(chosen.repeats)]
+                with engine_of(bench.model, settings, media, chosen.modalities) as llm:
+                    bench.engine(llm, warm_up)
+                    before = usage(address.url)
+                    pairs = [(bench.ours(address, items), bench.engine(llm, items)) for items in both]
+                    counted = {name: count - before[name] for name, count in usage(address.url).items()}
+                print(f"counted by the server while ours asked: {json.dumps(counted)}")
+                record(chosen.output, [compared("teacher", case, "votes/s", pairs, ENGINE, better="higher")])
+            if "naive" in chosen.against:
+                pairs = [
+                    (bench.ours(address, drawn(chosen.premises)), bench.naive(address, drawn(1)))
+                    for _ in range(chosen.repeats)
+                ]
+                record(chosen.output, [compared("teacher", case, "votes/s", pairs, NAIVE, better="higher")])
     rate = bench.votes / bench.client_s
     print(f"our client spends {1000 / rate:.2f} CPU ms a vote: one core of it is enough for {rate:.0f} votes/s")
-    print(f"counted by the server while ours asked: {json.dumps(counted)}")
 
 
 if __name__ == "__main__":
