@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_rules import clone, plan
+from dry_runs import inputs_of, plan
 
 ROOT = Path(__file__).parents[2]
-__all__ = ["clone"]
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +17,6 @@ def planned(clone: Path) -> str:
     result = plan(clone)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
-
-
-def inputs_of(planned: str, output: str) -> list[str]:
-    found = re.search(rf"    input: (.*)\n    output: {re.escape(output)}", planned)
-    assert found, f"{output} is not planned"
-    return found[1].split(", ")
 
 
 def test_all_tables_and_figures_are_planned(planned: str) -> None:

@@ -3,40 +3,17 @@
 import hashlib
 import json
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from dry_runs import plan
 
 from umui.config import dataset_from_json
 
 ROOT = Path(__file__).parents[2]
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
 BODIES = dict(re.findall(r"^rule (\w+):\n((?:(?:    .*)?\n)*)", RULES, flags=re.M))
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what a clone would hold."""
-    target = tmp_path_factory.mktemp("clone")
-    for name in ("Snakefile", "config.yaml", "workflow", "envs", "configs", "profiles"):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target / name)
-    (target / "data").mkdir()
-    shutil.copy(ROOT / "data/paper_results.csv", target / "data")
-    return target
-
-
-def plan(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Plan everything."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--dry-run", "all", *arguments]
-    return subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("name", [name for name, body in BODIES.items() if "shell:" in body])

@@ -10,9 +10,12 @@ import yaml
 from PIL import Image
 
 from umui import config
-from umui.artifacts import digest_bytes
+from umui.artifacts import digest_bytes, read_rows
 from umui.student import omni, tiny_architecture
-from umui.tables import MODALITIES
+from umui.student.evidence import Premise
+from umui.student.prediction import predict_shard
+from umui.student.training import train
+from umui.tables import ITEMS, MODALITIES, PREDICTIONS
 
 HYPOTHESES = ("It is red.", "It was blue before, and will be again.", "Two of them differ.", "Nothing happened.")
 DEFAULT = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
@@ -89,3 +92,45 @@ def _sound(random: np.random.Generator) -> bytes:
     samples = 0.2 * random.standard_normal(int(random.integers(5000, 20000)))
     soundfile.write(file, samples, 16000, format="FLAC")
     return file.getvalue()
+
+
+def run(settings: config.Student, base: Path, world: dict[str, Path], directory: Path, **features: Any) -> Path:
+    train(
+        settings,
+        MEDIA,
+        base=str(base),
+        revision=None,
+        items=[world["items"]],
+        evidence=[world["evidence"]],
+        labels=[["world", str(world["labels"])]],
+        checkpoints=directory / "checkpoints",
+        output=directory / "student",
+        workers=1,
+        **features,
+    )
+    return directory / "student"
+
+
+def contents(student: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(student.iterdir())}
+
+
+def predict(
+    student: Path, base: Path, world: dict[str, Path], output: Path, settings: config.Student, **changes: Any
+) -> list[dict[str, Any]]:
+    view = changes.pop("view", "full")
+    given = {"splits": ["test"], "shard": 0, "shards": 1, "workers": 1} | changes
+    predict_shard(
+        settings, MEDIA, base=str(base), revision=None, student=student, views=[(view, "CLUE", str(output))],
+        items=[world["items"]], evidence=world["evidence"], **given,
+    )  # fmt: skip
+    return read_rows(output, PREDICTIONS)
+
+
+def premises_of(world: dict[str, Path], modality: str) -> list[Premise]:
+    rows = {row["premise_id"]: row for row in read_rows(world["items"], ITEMS) if row["split"] == "train"}
+    return [
+        Premise(row["premise_id"], row["modality"], row["premise_text"], row["media_id"])
+        for row in rows.values()
+        if row["modality"] == modality
+    ]

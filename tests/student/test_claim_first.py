@@ -6,9 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from student_world import MEDIA, student_settings
-from test_prediction import predict
-from test_training import run
+from student_world import MEDIA, predict, run, student_settings
 
 from umui.artifacts import read_rows
 from umui.student import omni

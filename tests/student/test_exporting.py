@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from student_world import EVERYWHERE, HYPOTHESES, MEDIA, TINY, base_model, student_settings
-from test_training import run
+from student_world import EVERYWHERE, HYPOTHESES, MEDIA, TINY, base_model, run, student_settings
 from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
 
 from umui.artifacts import read_rows

@@ -8,10 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from student_world import MEDIA, student_settings
-from test_packing import premises_of
-from test_prediction import predict
-from test_training import contents, run
+from student_world import MEDIA, contents, predict, premises_of, run, student_settings
 
 from umui.student import premise_reader
 from umui.student.encoding import Encoder

@@ -8,9 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from student_world import HYPOTHESES, MEDIA, evidence_of, student_settings
+from student_world import HYPOTHESES, MEDIA, evidence_of, premises_of, student_settings
 
-from umui.artifacts import read_rows
 from umui.prompts import rendering
 from umui.student import reading
 from umui.student.encoding import Encoder, video_arguments
@@ -21,16 +20,7 @@ from umui.student.omni import Omni
 from umui.student.packing import Batch, pack
 from umui.student.premise_reader import PremiseReader
 from umui.student.reading import tower_features
-from umui.tables import EVIDENCE, ITEMS, MODALITIES
-
-
-def premises_of(world: dict[str, Path], modality: str) -> list[Premise]:
-    rows = {row["premise_id"]: row for row in read_rows(world["items"], ITEMS) if row["split"] == "train"}
-    return [
-        Premise(row["premise_id"], row["modality"], row["premise_text"], row["media_id"])
-        for row in rows.values()
-        if row["modality"] == modality
-    ]
+from umui.tables import EVIDENCE, MODALITIES
 
 
 def plain_inputs(model: Omni, evidence: Evidence, premise: Premise, hypothesis: str) -> Any:

@@ -7,37 +7,22 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from student_world import MEDIA, student_settings
-from test_training import run
+from student_world import MEDIA, predict, run, student_settings
 
-from umui import config
 from umui.artifacts import read_rows, shard_of
 from umui.student import omni, prediction
 from umui.student.encoding import Encoder
 from umui.student.evidence import Evidence, Premise
 from umui.student.packing import pack
-from umui.student.prediction import predict_shard
 from umui.student.reading import tower_features
 from umui.student.student_directory import load
 from umui.student.targets import expectation
-from umui.tables import ITEMS, PREDICTIONS
+from umui.tables import ITEMS
 
 
 @pytest.fixture(scope="module")
 def student(base: Path, world: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(student_settings(steps=12), base, world, tmp_path_factory.mktemp("student"))
-
-
-def predict(
-    student: Path, base: Path, world: dict[str, Path], output: Path, settings: config.Student, **changes: Any
-) -> list[dict[str, Any]]:
-    view = changes.pop("view", "full")
-    given = {"splits": ["test"], "shard": 0, "shards": 1, "workers": 1} | changes
-    predict_shard(
-        settings, MEDIA, base=str(base), revision=None, student=student, views=[(view, "CLUE", str(output))],
-        items=[world["items"]], evidence=world["evidence"], **given,
-    )  # fmt: skip
-    return read_rows(output, PREDICTIONS)
 
 
 def test_shards_cover_every_item_once(student: Path, base: Path, world: dict[str, Path], tmp_path: Path) -> None:

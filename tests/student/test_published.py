@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import torch
+from clips import H264, PICTURES, make
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from student_world import MEDIA
-from test_scoring import H264, PICTURES, make
 
 from umui import ffmpeg_process
 from umui.artifacts import digest_file

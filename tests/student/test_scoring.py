@@ -1,15 +1,14 @@
 """Scoring outside of the workflow gives the workflow's numbers, and never a probability where it has none."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from student_world import EVERYWHERE, HYPOTHESES, MEDIA, student_settings
-from test_training import run
+from clips import H264, PICTURES, make
+from student_world import EVERYWHERE, HYPOTHESES, MEDIA, run, student_settings
 
-from umui import cli, ffmpeg_process
+from umui import cli
 from umui.artifacts import digest_file, read_rows, write_table
 from umui.media.extraction import extract_shard
 from umui.score_command import as_text, plot
@@ -17,15 +16,7 @@ from umui.scoring import Score, Scorer, Unscorable, central_interval, query
 from umui.student.prediction import predict_shard
 from umui.tables import ITEMS, PREDICTIONS
 
-PICTURES = ("-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25:duration=2")
 TONE = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100:duration={}")
-H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-threads", "1")
-
-
-def make(path: Path, *arguments: str) -> Path:
-    command = [ffmpeg_process.binary(), "-nostdin", "-loglevel", "error", "-y", *arguments, str(path)]
-    subprocess.run(command, check=True)
-    return path
 
 
 def tone(seconds: float) -> tuple[str, ...]:

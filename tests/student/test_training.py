@@ -12,39 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from student_world import EVERYWHERE, MEDIA, student_settings
+from student_world import EVERYWHERE, MEDIA, contents, run, student_settings
 
 from umui import config
 from umui.artifacts import PACKAGE, read_rows
 from umui.stopping import AGAIN
 from umui.student.checkpoints import Checkpoints
-from umui.student.training import TrainingLoop, train
+from umui.student.training import TrainingLoop
 from umui.tables import TRAINING_LOG
 
 
 class Killed(Exception):
     """Stands for a kill in the tests within one process."""
-
-
-def run(settings: config.Student, base: Path, world: dict[str, Path], directory: Path, **features: Any) -> Path:
-    train(
-        settings,
-        MEDIA,
-        base=str(base),
-        revision=None,
-        items=[world["items"]],
-        evidence=[world["evidence"]],
-        labels=[["world", str(world["labels"])]],
-        checkpoints=directory / "checkpoints",
-        output=directory / "student",
-        workers=1,
-        **features,
-    )
-    return directory / "student"
-
-
-def contents(student: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(student.iterdir())}
 
 
 @pytest.fixture(scope="module")

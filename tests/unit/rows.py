@@ -58,3 +58,19 @@ def write_labels(path: Path, *rows: dict[str, Any]) -> Path:
 def write_predictions(path: Path, *rows: dict[str, Any]) -> Path:
     write_table(path, PREDICTIONS, rows)
     return path
+
+
+def metric(model: str, role: str, value: float | None, **given: Any) -> dict[str, Any]:
+    row = {
+        "model": model, "role": role, "parameters": None, "dataset": "urn", "modality": "text", "metric": "mse_x100",
+        "value": value, "ci_low": value and value - 0.5, "ci_high": value and value + 1,
+        "n_items": 0 if value is None else 480, "n_missing": 480 if value is None else 0, "n_clusters": 20,
+        "interval_method": "95 % percentile cluster bootstrap over events, 2000 replicates", "predictions_digest": "0",
+    }  # fmt: skip
+    return row | given
+
+
+def line_of(page: str, model: str) -> list[str]:
+    """Return the cells of a model's line in a page."""
+    line = next(line for line in page.splitlines() if line.startswith(f"| {model} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")]

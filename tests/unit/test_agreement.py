@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from evaluation_settings import SETTINGS
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from rows import item, prediction, write_items, write_predictions
 from scipy.spatial.distance import jensenshannon
-from test_evaluating import SETTINGS
 
 from umui.evaluation.agreement import agreement, compared, jensen_shannon
 from umui.evaluation.distributions import distributions, histogram

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from evaluation_settings import SETTINGS
 from hypothesis import given
 from hypothesis import strategies as st
 from rows import item, prediction, write_items, write_predictions
-from test_evaluating import SETTINGS
 
 from umui.evaluation.differences import COLUMNS, differences, holm
 from umui.evaluation.intervals import percentile_interval, two_sided_p_value

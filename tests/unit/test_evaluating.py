@@ -6,20 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from evaluation_settings import SETTINGS
 from rows import item, prediction, write_items, write_predictions
 
 from umui.artifacts import read_rows
-from umui.config import Evaluation, HypothesisOnly
 from umui.evaluation.comparing import COLUMNS, compare
 from umui.evaluation.evaluating import evaluate
 from umui.evaluation.reliability import reliability
 from umui.tables import METRICS
-
-SETTINGS = Evaluation(
-    splits=["test"], confidence=0.95, replicates=500, reliability_bins=10,
-    probability_clip=1e-10, calibration_split="validation",
-    hypothesis_only=HypothesisOnly(ngram_max=1, l2=1), seed=0,
-)  # fmt: skip
 
 
 def metrics_of(tmp_path: Path, items: list[dict[str, Any]], *predictions: dict[str, Any]) -> dict[Any, dict[str, Any]]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from evaluation_settings import SETTINGS
 from rows import item, label, prediction, write_items, write_labels, write_predictions
-from test_evaluating import SETTINGS
 
 from umui.evaluation.impact import impact
 from umui.reporting.impact_page import impact_page

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from test_reporting import line_of, metric
+from rows import line_of, metric
 
 from umui.artifacts import write_table
 from umui.evaluation.metrics import KRIPPENDORFF_ALPHA, KRIPPENDORFF_ALPHA_ANNOTATORS, ece

@@ -8,8 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from rows import item, label, prediction, vote, write_items, write_labels, write_predictions, write_votes
-from test_evaluating import SETTINGS
+from evaluation_settings import SETTINGS
+from rows import (
+    item,
+    label,
+    line_of,
+    metric,
+    prediction,
+    vote,
+    write_items,
+    write_labels,
+    write_predictions,
+    write_votes,
+)
 
 from umui.artifacts import read_rows, write_table
 from umui.reporting.coverage import coverage
@@ -27,27 +38,12 @@ from umui.reporting.usage import usage_page
 from umui.tables import EVIDENCE, LEFT_OUT, MEDIA, METRICS, TRAINING_LOG
 
 
-def metric(model: str, role: str, value: float | None, **given: Any) -> dict[str, Any]:
-    row = {
-        "model": model, "role": role, "parameters": None, "dataset": "urn", "modality": "text", "metric": "mse_x100",
-        "value": value, "ci_low": value and value - 0.5, "ci_high": value and value + 1,
-        "n_items": 0 if value is None else 480, "n_missing": 480 if value is None else 0, "n_clusters": 20,
-        "interval_method": "95 % percentile cluster bootstrap over events, 2000 replicates", "predictions_digest": "0",
-    }  # fmt: skip
-    return row | given
-
-
 def laid_out(tmp_path: Path, *rows: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     write_table(tmp_path / "metrics.parquet", METRICS, rows)
     for name in ("table3", "table3-graded"):
         table(name, SETTINGS, [tmp_path / "metrics.parquet"], [], tmp_path / f"{name}.csv", tmp_path / f"{name}.md")
     page = (tmp_path / "table3.md").read_text()
     return pd.read_csv(tmp_path / "table3.csv"), pd.read_csv(tmp_path / "table3-graded.csv"), page
-
-
-def line_of(page: str, model: str) -> list[str]:
-    line = next(line for line in page.splitlines() if line.startswith(f"| {model} |"))
-    return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def test_table3_has_exactly_its_columns_and_its_order(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from evaluation_settings import SETTINGS
 from rows import item, prediction, write_items, write_predictions
 from scipy.special import expit, logit
-from test_evaluating import SETTINGS
 
 from umui.artifacts import read_rows
 from umui.evaluation.metrics import nll
