@@ -3,9 +3,9 @@
 
 PYTHON ?= python3.11
 CORES ?= all
-CORE := $(shell $(PYTHON) workflow/umui/environment.py --print-path envs/core.txt 2>/dev/null)
-STUDENT := $(shell $(PYTHON) workflow/umui/environment.py --print-path envs/student.txt 2>/dev/null)
-TEACHER := $(shell $(PYTHON) workflow/umui/environment.py --print-path envs/teacher.txt 2>/dev/null)
+CORE := $(shell $(PYTHON) workflow/umui/environments/build.py --print-path envs/core.txt 2>/dev/null)
+STUDENT := $(shell $(PYTHON) workflow/umui/environments/build.py --print-path envs/student.txt 2>/dev/null)
+TEACHER := $(shell $(PYTHON) workflow/umui/environments/build.py --print-path envs/teacher.txt 2>/dev/null)
 export PATH := $(CURDIR)/$(CORE)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/workflow
 
@@ -77,14 +77,14 @@ check: $(CORE)/test-ready  ## formatting, lint, types
 	snakemake --lint
 
 schema: $(CORE)/ready  ## workflow/schemas/config.schema.json from the configuration's model
-	python -m umui.config > workflow/schemas/config.schema.json
+	python -m umui.config.run > workflow/schemas/config.schema.json
 
 clean:  ## remove results, not the environments
 	rm -rf results
 
-$(CORE)/ready: envs/core.txt workflow/umui/environment.py
+$(CORE)/ready: envs/core.txt workflow/umui/environments/build.py
 	@test -n "$(CORE)" || { echo "make: $(PYTHON) was not found; name a Python 3.11 with PYTHON=..." >&2; exit 1; }
-	$(PYTHON) workflow/umui/environment.py envs/core.txt
+	$(PYTHON) workflow/umui/environments/build.py envs/core.txt
 	@touch $@
 
 $(CORE)/test-ready: $(CORE)/ready envs/test.txt

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from umui.artifacts import read_table
-from umui.config import Adaptive
+from umui.asking.adaptive import confidence_interval, enough
+from umui.config.run import Adaptive
+from umui.files.parquet import read_table
 from umui.tables import ITEMS, VOTES
-from umui.teacher.stopping import confidence_interval, enough
 
 COLUMNS = ["rule", "width", "confidence", "votes", "votes_most", "mse", "mse_low", "mse_high", "held", "items"]
 WIDTHS = (0.7, 0.6, 0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2)

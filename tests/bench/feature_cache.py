@@ -16,9 +16,9 @@ from bench import compared, machine, parser, record, seconds
 from premise_cases import CLAIM, PICTURES, encoder_for, model_for
 from student_world import student_settings
 
-from umui.student.model import Student
-from umui.student.packing import pack
-from umui.student.premise_reader import PremiseReader, shelf
+from umui.backbone.packing import pack
+from umui.backbone.premise_reader import PremiseReader, shelf
+from umui.students.student import Student
 
 OTHER = "towers run in every epoch"
 CLAIMS = 8

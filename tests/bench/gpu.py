@@ -25,9 +25,9 @@ from bench import Row, compared, machine, parser, record
 from torch.nn import functional
 from transformers import Qwen2_5OmniThinkerConfig, Qwen2_5OmniThinkerForConditionalGeneration
 
-from umui.student.packing import EncodedPremise, Suffix, pack
-from umui.student.reading import Features, hidden_states, tower_features
-from umui.student.targets import target_masses
+from umui.backbone.forward import Features, hidden_states, tower_features
+from umui.backbone.packing import EncodedPremise, Suffix, pack
+from umui.students.targets import target_masses
 
 OTHER = "one claim a sequence, towers each time, full logits"
 BINS, SIGMA = 100, 0.05

@@ -16,8 +16,8 @@ from bench import compared, machine, parser, record, seconds
 from premise_sharing import Case, divergence
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from umui.student.packing import pack
-from umui.student.reading import hidden_states, tower_features
+from umui.backbone.forward import hidden_states, tower_features
+from umui.backbone.packing import pack
 
 OTHER = "transformers Trainer, one claim a sequence"
 

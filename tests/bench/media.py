@@ -18,9 +18,10 @@ import ffmpeg
 import yaml
 from bench import Row, compared, machine, parser, record
 
-from umui import config, ffmpeg_process
-from umui.artifacts import digest_file, write_table
+from umui.config import run as config
+from umui.files.parquet import digest_file, write_table
 from umui.media.extraction import extract_shard
+from umui.processes import ffmpeg as ffmpeg_process
 from umui.tables import ITEMS
 
 Way = Callable[[], object]

@@ -9,10 +9,10 @@ import soundfile
 from PIL import Image
 from student_world import MEDIA, TINY, evidence_of
 
-from umui.student import tiny_architecture
-from umui.student.encoding import Encoder
-from umui.student.evidence import Evidence, Premise
-from umui.student.omni import Omni
+from umui.backbone.encoding import Encoder
+from umui.backbone.omni import Omni
+from umui.evidence.decoded import Evidence, Premise
+from umui.models import tiny_architecture
 from umui.tables import EVIDENCE
 
 CLAIM = "At least {} of the next balls will be blue, whatever was drawn before."

@@ -22,11 +22,11 @@ from premise_cases import CLAIM, encoder_for, model_for
 from student_world import student_settings
 from torch.nn import functional
 
-from umui.student.encoding import Encoder
-from umui.student.model import Student
-from umui.student.packing import EncodedPremise, Suffix, pack
-from umui.student.reading import Features, hidden_states, tower_features
-from umui.student.targets import target_masses
+from umui.backbone.encoding import Encoder
+from umui.backbone.forward import Features, hidden_states, tower_features
+from umui.backbone.packing import EncodedPremise, Suffix, pack
+from umui.students.student import Student
+from umui.students.targets import target_masses
 
 OTHER = "one claim a sequence, towers each time, full logits"
 MIB = 2**20

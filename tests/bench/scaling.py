@@ -17,7 +17,8 @@ from bench import Row, compared, machine, parser, record
 from manifests import write_manifest
 from processes import ROOT, Spent, stage
 
-from umui import artifacts, config
+from umui.config import run as config
+from umui.files import parquet as artifacts
 from umui.tables import ITEMS, PREDICTIONS
 
 FACTORS = (1, 2, 4, 8)

@@ -18,9 +18,9 @@ import yaml
 from bench import compared, machine, parser, record
 from teacher import ROOT, Bench, premises_in_turn
 
-from umui import config
+from umui.asking.server import Address, serving
+from umui.config import run as config
 from umui.tables import MODALITIES
-from umui.teacher.server import Address, serving
 
 CHANGES: dict[str, dict[str, dict[str, Any]]] = {
     "none": {},

@@ -29,15 +29,15 @@ import pyarrow.parquet as pq
 import yaml
 from bench import compared, machine, parser, record, seconds
 
-from umui import config
-from umui.artifacts import read_table, write_table
+from umui.asking.ask import ask_shards
+from umui.asking.messages import build
+from umui.asking.planning import Question, plan
+from umui.asking.server import Address, flags, serving
+from umui.asking.usage import usage
+from umui.config import run as config
+from umui.evidence.shelf import EvidenceShelf
+from umui.files.parquet import read_table, write_table
 from umui.tables import ITEMS, MODALITIES
-from umui.teacher.asking import ask_shards
-from umui.teacher.evidence import EvidenceShelf
-from umui.teacher.messages import build
-from umui.teacher.planning import Question, plan
-from umui.teacher.server import Address, flags, serving
-from umui.teacher.usage import usage
 
 ROOT = Path(__file__).parents[2]
 HEAD_SIZE = 32  # of the tiny teacher

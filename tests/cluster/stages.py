@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from umui.stopping import AGAIN, heeding
+from umui.processes.signals import AGAIN, heeding
 
 STEPS = 110
 STEP_S = 1.0

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from umui.config import Config
-from umui.config_loading import ConfigError, load
+from umui.config.loading import ConfigError, load
+from umui.config.run import Config
 
 ROOT = Path(__file__).parents[2]
 

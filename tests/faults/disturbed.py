@@ -127,7 +127,7 @@ def _is_wrapper(words: list[str]) -> bool:
 
 
 def _is_launcher(words: list[str]) -> bool:
-    return any(word.endswith("jobs/ranks.py") for word in words[:4])
+    return any(word.endswith("processes/ranks.py") for word in words[:4])
 
 
 def _words(process: psutil.Process) -> list[str]:

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from umui import ffmpeg_process
+from umui.processes import ffmpeg as ffmpeg_process
 
 PICTURES = ("-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25:duration=2")
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-threads", "1")

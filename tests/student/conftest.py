@@ -8,8 +8,8 @@ import pytest
 import torch
 from student_world import HYPOTHESES, TINY, base_model, evidence_of, item, label
 
-from umui.artifacts import digest_bytes, write_table
-from umui.student import omni
+from umui.backbone import omni
+from umui.files.parquet import digest_bytes, write_table
 from umui.tables import EVIDENCE, ITEMS, LABELS, MODALITIES
 
 

@@ -9,12 +9,13 @@ import soundfile
 import yaml
 from PIL import Image
 
-from umui import config
-from umui.artifacts import digest_bytes, read_rows
-from umui.student import omni, tiny_architecture
-from umui.student.evidence import Premise
-from umui.student.prediction import predict_shard
-from umui.student.training import train
+from umui.backbone import omni
+from umui.config import run as config
+from umui.evidence.decoded import Premise
+from umui.files.parquet import digest_bytes, read_rows
+from umui.models import tiny_architecture
+from umui.students.predict import predict_shard
+from umui.students.train import train
 from umui.tables import ITEMS, MODALITIES, PREDICTIONS
 
 HYPOTHESES = ("It is red.", "It was blue before, and will be again.", "Two of them differ.", "Nothing happened.")

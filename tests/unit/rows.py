@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from umui.artifacts import write_table
+from umui.files.parquet import write_table
 from umui.tables import ITEMS, LABELS, PREDICTIONS, VOTES
 
 

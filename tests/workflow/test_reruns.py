@@ -87,7 +87,7 @@ def test_another_aggregation_asks_nothing(run: Clone, change: dict[str, Any]) ->
 
 
 def test_an_edit_reruns_its_stage_and_what_follows(run: Clone) -> None:
-    module, elsewhere = (run.path / "workflow/umui" / name for name in ("teacher/aggregation.py", "student/model.py"))
+    module, elsewhere = (run.path / "workflow/umui" / name for name in ("votes/aggregation.py", "students/student.py"))
     texts = module.read_text(), elsewhere.read_text()
     module.write_text(texts[0] + "\nEDITED = True\n")
     elsewhere.write_text(texts[1] + "\n# a comment\n")

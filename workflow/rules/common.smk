@@ -15,12 +15,12 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from umui import environment
-from umui.artifacts import source_digest
-from umui.config_judges import CIRCUMSTANCES
-from umui.config_loading import ConfigError, load
+from umui.environments import build as environment
+from umui.files.parquet import source_digest
+from umui.config.judges import CIRCUMSTANCES
+from umui.config.loading import ConfigError, load
 from umui.prompts.rendering import answer_form
-from umui.teacher.journal import journal_file
+from umui.asking.journal import journal_file
 
 try:
     CONFIG = load(config)

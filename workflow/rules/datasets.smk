@@ -27,7 +27,7 @@ rule build_urn:
         job=JOB["core"],
         settings=lambda wildcards: CONFIG.datasets[wildcards.dataset].as_json(),
         dataset="{dataset}",
-        code=code("datasets.urn"),
+        code=code("datasets.urn.world"),
     shell:
         """
         {params.job} --code {params.code} --outputs {output} -- \
@@ -83,7 +83,7 @@ rule download:
     params:
         name="{download}",
         lock="data/downloads/{download}.lock.yaml",
-        code=code("datasets.downloading"),
+        code=code("datasets.download.fetch"),
     shell:
         """
         python -m umui.cli download --downloads {input.downloads} --name {params.name} --lock {params.lock} \

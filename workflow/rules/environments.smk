@@ -17,7 +17,7 @@ rule build_environment:
     conda:
         "../../envs/core.yaml"
     shell:
-        "python -m umui.environment {input.lock} > {log} 2>&1"
+        "python -m umui.environments.build {input.lock} > {log} 2>&1"
 
 
 rule environments:

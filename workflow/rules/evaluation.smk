@@ -151,7 +151,7 @@ rule evaluate:
         settings=lambda _: CONFIG.evaluation.as_json(),
         title=lambda wildcards: ENTRIES[wildcards.entry]["title"],
         role=lambda wildcards: ENTRIES[wildcards.entry]["role"],
-        code=code("evaluation.evaluating"),
+        code=code("evaluation.evaluate"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
@@ -177,7 +177,7 @@ rule evaluate_scaled:
         settings=lambda _: CONFIG.evaluation.as_json(),
         title=lambda wildcards: ENTRIES[wildcards.entry]["title"],
         role=lambda wildcards: ENTRIES[wildcards.entry]["role"],
-        code=code("evaluation.scaling"),
+        code=code("evaluation.temperature"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
@@ -206,7 +206,7 @@ rule compare:
         settings=lambda _: CONFIG.evaluation.as_json(),
         predictions=named_files("--predictions", PREDICTIONS),
         pairs=pairs(),
-        code=code("evaluation.comparing"),
+        code=code("evaluation.compare"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
@@ -312,7 +312,7 @@ rule agreement:
         job=JOB["core"],
         settings=lambda _: CONFIG.evaluation.as_json(),
         predictions=named_files("--predictions", RATERS),
-        code=code("evaluation.agreement"),
+        code=code("evaluation.curves.agreement"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
@@ -342,7 +342,7 @@ rule distributions:
         predictions=lambda wildcards: named_files(
             "--predictions", DISTRIBUTIONS[wildcards.figure]
         ),
-        code=code("evaluation.distributions"),
+        code=code("evaluation.curves.distributions"),
     shell:
         """
         python -m umui.cli distributions --settings {params.settings:q} --items {input.item_tables} \
@@ -372,7 +372,7 @@ rule reliability:
             },
         ),
         # fmt: skip
-        code=code("evaluation.reliability"),
+        code=code("evaluation.curves.reliability"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} -- \

@@ -50,7 +50,7 @@ rule hyperparameters:
     conda:
         "../../envs/core.yaml"
     params:
-        code=code("reporting.hyperparameters"),
+        code=code("papers.clue.hyperparameters"),
     shell:
         """
         python -m umui.cli hyperparameters --run-config {input.run_config} --csv {output.csv} \
@@ -74,7 +74,7 @@ rule paper_comparison:
     conda:
         "../../envs/core.yaml"
     params:
-        code=code("reporting.paper_comparison"),
+        code=code("papers.clue.comparison"),
     shell:
         """
         python -m umui.cli paper-comparison --published {input.published} --metrics {input.metrics} \
@@ -149,7 +149,7 @@ rule impact_page:
     params:
         old=lambda wildcards: TEACHERS[wildcards.old].title,
         new=lambda wildcards: TEACHERS[wildcards.new].title,
-        code=code("reporting.impact_page"),
+        code=code("reporting.impact"),
     shell:
         """
         python -m umui.cli impact-page --old {params.old:q} --new {params.new:q} --moves {input.moves} \
@@ -173,7 +173,7 @@ rule reliability_figure:
     conda:
         "../../envs/core.yaml"
     params:
-        code=code("reporting.figures"),
+        code=code("reporting.figures.curves"),
     shell:
         """
         python -m umui.cli reliability-figure --csv {input.csv} --svg {output.svg} --png {output.png} 2>{log}
@@ -195,7 +195,7 @@ rule agreement_figure:
     conda:
         "../../envs/core.yaml"
     params:
-        code=code("reporting.agreement_figure"),
+        code=code("reporting.figures.agreement"),
     shell:
         """
         python -m umui.cli agreement-figure --csv {input.csv} --svg {output.svg} --png {output.png} 2>{log}
@@ -219,7 +219,7 @@ rule distributions_figure:
     conda:
         "../../envs/core.yaml"
     params:
-        code=code("reporting.distributions_figure"),
+        code=code("reporting.figures.distributions"),
     shell:
         """
         python -m umui.cli distributions-figure --csv {input.csv} --svg {output.svg} --png {output.png} 2>{log}
@@ -248,7 +248,7 @@ rule batching_curves:
     params:
         logs=named_files("--logs", students_by_batching()),
         losses=losses(),
-        code=code("reporting.figures"),
+        code=code("reporting.figures.curves"),
     shell:
         """
         python -m umui.cli batching-curves {params.logs} {params.losses} --csv {output.csv} \
@@ -281,7 +281,7 @@ rule training_curves:
         ),
         # fmt: skip
         losses=losses(),
-        code=code("reporting.figures"),
+        code=code("reporting.figures.curves"),
     shell:
         """
         python -m umui.cli training-curves {params.logs} {params.losses} --csv {output.csv} \
@@ -318,7 +318,7 @@ rule cost:
         "../../envs/core.yaml"
     params:
         config=lambda _: CONFIG.as_json(),
-        code=code("reporting.cost"),
+        code=code("plan.cost"),
     shell:
         """
         python -m umui.cli cost --settings {params.config:q} --items {input.item_tables} --csv {output.csv} 2>{log}

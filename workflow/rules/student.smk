@@ -37,7 +37,7 @@ rule train_student:
         ranks=lambda wildcards: CONFIG.students[wildcards.student].training.ranks,
         name="{student}",
         checkpoints="results/checkpoints/{student}",
-        code=code("student.training"),
+        code=code("students.train"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} \
@@ -84,7 +84,7 @@ rule predict:
         splits=PREDICTED_SPLITS,
         shard="{shard}",
         shards=CONFIG.shards,
-        code=code("student.prediction"),
+        code=code("students.predict"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} --gpus {resources.gpu} -- \

@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except ModuleNotFoundError as error:
         print(f"umui: {error.name} is not in {sys.prefix}; each stage runs in the environment of its family: "
-              "`python3.11 workflow/umui/environment.py --print-path envs/student.txt` names the student's",
+              "`python3.11 workflow/umui/environments/build.py --print-path envs/student.txt` names the student's",
               file=sys.stderr)  # fmt: skip
         return 1
     except OSError as error:

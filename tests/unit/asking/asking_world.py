@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from umui.artifacts import read_rows
-from umui.config import Judge, Media
+from umui.asking.ask import ask_shards
+from umui.config.run import Judge, Media
+from umui.files.parquet import read_rows
 from umui.tables import VOTES
-from umui.teacher.asking import ask_shards
 
 pytest.importorskip("openai")
 CONFIG = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())

@@ -8,7 +8,7 @@ from asking_world import N_ITEMS
 from chat_server import ChatServer, chat_server
 from rows import item
 
-from umui.artifacts import write_table
+from umui.files.parquet import write_table
 from umui.tables import EVIDENCE, ITEMS
 
 

@@ -10,11 +10,11 @@ from asking_world import MEDIA, N_ITEMS, ask, judge
 from chat_server import ChatServer, said
 from rows import item
 
-from umui.artifacts import digest_file, read_rows, shard_of, write_table
+from umui.asking.adaptive import confidence_interval
+from umui.asking.ask import ask_shards
+from umui.asking.planning import item_seeds
+from umui.files.parquet import digest_file, read_rows, shard_of, write_table
 from umui.tables import EVIDENCE, ITEMS, TIMINGS, VOTES
-from umui.teacher.asking import ask_shards
-from umui.teacher.planning import item_seeds
-from umui.teacher.stopping import confidence_interval
 
 
 def test_every_item_gets_its_votes_with_what_was_said(server: ChatServer, world: Path) -> None:

@@ -15,12 +15,12 @@ from asking_world import N_ITEMS, ask, judge, statuses
 from chat_server import ChatServer, chat_server
 from rows import item
 
-from umui.artifacts import digest_file, write_table
-from umui.config import Judge
-from umui.stopping import AGAIN
+from umui.asking import engine
+from umui.asking.server import Address
+from umui.config.run import Judge
+from umui.files.parquet import digest_file, write_table
+from umui.processes.signals import AGAIN
 from umui.tables import ITEMS
-from umui.teacher import engine
-from umui.teacher.server import Address
 
 
 @contextmanager

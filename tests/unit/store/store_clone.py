@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from umui import artifacts
+from umui.files import parquet as artifacts
 from umui.jobs.__main__ import main
-from umui.jobs.manifest import Manifest
+from umui.store.manifest import Manifest
 
 PACKAGE = Path(__file__).parents[3] / "workflow"
 # What a stage is to the wrapper: it says that it ran, and writes a file and a directory.

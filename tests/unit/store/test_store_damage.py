@@ -11,8 +11,8 @@ import pytest
 from store_clone import DAMAGES, PACKAGE, STAGE, Clone, manifest_of, objects
 
 from umui.jobs.__main__ import main
-from umui.jobs.manifest import object_name
-from umui.jobs.places import Directory
+from umui.store.backends import Directory
+from umui.store.manifest import object_name
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -100,7 +100,7 @@ def test_a_file_killed_midway_is_never_taken_for_whole(tmp_path: Path) -> None:
     """The writer is stopped while it copies, and gets no chance to tidy."""
     (tmp_path / "large").write_bytes(b"1" * 3_000_000)
     script = (
-        "import os, signal, sys; from pathlib import Path; from umui.jobs import places\n"
+        "import os, signal, sys; from pathlib import Path; from umui.store import backends as places\n"
         "def half(source, target): target.write_bytes(b'1' * 1000); os.kill(os.getpid(), signal.SIGKILL)\n"
         "places._copy = half\n"
         "places.Directory(Path('store')).put(Path('large'), 'objects/aa/aa')\n"
@@ -131,7 +131,9 @@ def test_writers_side_by_side_leave_a_whole_entry(tmp_path: Path, shared: Path) 
 
 def test_a_stage_may_keep_its_result_to_itself(one: Clone, shared: Path, capfd: pytest.CaptureFixture[str]) -> None:
     stage = one.path / "stage.py"
-    stage.write_text(STAGE + "\nfrom umui.private_result import keep_private\nkeep_private('a file was missing')\n")
+    stage.write_text(
+        STAGE + "\nfrom umui.processes.private_result import keep_private\nkeep_private('a file was missing')\n"
+    )
     one.monkeypatch.setenv("PYTHONPATH", str(PACKAGE))
     assert one.run("--other") == 1
     assert "store: not stored: a file was missing" in capfd.readouterr().err

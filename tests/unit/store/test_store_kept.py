@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from store_clone import Clone, manifest_of
 
-from umui import artifacts
-from umui.jobs import maintenance
-from umui.jobs.manifest import object_name
+from umui.files import parquet as artifacts
+from umui.store import maintenance
+from umui.store.manifest import object_name
 
 JOURNALS = ["results/journals/0.jsonl", "results/journals/1.jsonl"]
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from store_clone import PACKAGE, Clone, manifest_of
 
-from umui import artifacts
-from umui.jobs import store
-from umui.jobs.manifest import manifest_name
+from umui.files import parquet as artifacts
+from umui.store import store
+from umui.store.manifest import manifest_name
 
 
 def test_a_second_clone_executes_nothing(two: Clone, capfd: pytest.CaptureFixture[str]) -> None:
@@ -58,7 +58,7 @@ def test_the_code_of_an_imported_module_is_in_the_key(two: Clone, tmp_path: Path
     """Snakemake's own cache knows the shell line alone, and fetches what older code has made."""
     package = tmp_path / "copy" / "umui"
     shutil.copytree(PACKAGE / "umui", package, ignore=shutil.ignore_patterns("__pycache__"))
-    asked = "import sys; from umui.artifacts import source_digest; print(source_digest('umui.evaluation.evaluating'))"
+    asked = "import sys; from umui.files.parquet import source_digest; print(source_digest('umui.evaluation.evaluate'))"
 
     def digest() -> str:
         command = [sys.executable, "-c", asked]
@@ -92,10 +92,10 @@ def test_directories_count_by_what_is_in_them(tmp_path: Path) -> None:
 def test_a_large_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, known = tmp_path / "large", tmp_path / "known"
     file.write_bytes(b"1" * 2_000_000)
-    monkeypatch.setattr("umui.jobs.digests.SETTLED_S", 0.0)
+    monkeypatch.setattr("umui.store.digests.SETTLED_S", 0.0)
     time.sleep(0.01)
     first = store.digest_of(file, known)
-    monkeypatch.setattr("umui.jobs.digests.read_digest", lambda path: "read again")
+    monkeypatch.setattr("umui.store.digests.read_digest", lambda path: "read again")
     assert store.digest_of(file, known) == first
     os.utime(file, (1, 1))
     assert store.digest_of(file, known) == "read again"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from store_clone import DAMAGES, Clone, manifest_of, objects, swap_manifest
 
-from umui.jobs import maintenance
-from umui.jobs.manifest import manifest_name
-from umui.jobs.places import Directory
+from umui.store import maintenance
+from umui.store.backends import Directory
+from umui.store.manifest import manifest_name
 
 
 def age(shared: Path, name: str, days: float) -> None:

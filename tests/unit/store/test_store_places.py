@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from store_clone import Clone
 
-from umui.jobs.places import Bucket, Place, place
+from umui.store.backends import Bucket, Place, place
 
 
 def test_a_second_clone_takes_from_s3(

@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from umui import config
-from umui.config_loading import merged
+from umui.config import run as config
+from umui.config.loading import merged
 
 
 def stage(stages: Any, name: str, function: str, summary: str) -> argparse.ArgumentParser:
-    """Add a subcommand that calls `function`, such as ``umui.datasets.urn:build``, with its arguments by name."""
+    """Add a subcommand that calls `function`, such as ``umui.datasets.urn.world:build``, with its arguments by name."""
     parser: argparse.ArgumentParser = stages.add_parser(name, help=summary, description=summary)
     parser.set_defaults(function=function)
     return parser

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from umui import config
 from umui.commands.arguments import file, settings, stage, workers
+from umui.config import run as config
 
 
 def add(stages: Any) -> None:
     """Add the subcommands to those of the command line."""
     parser = stage(
-        stages, "build-urn", "umui.datasets.urn:build", "Write the urn world: items, lessons and media files."
+        stages, "build-urn", "umui.datasets.urn.world:build", "Write the urn world: items, lessons and media files."
     )
     settings(parser, config.Urn)
     parser.add_argument("--dataset", required=True, help="its name in the configuration")
@@ -36,7 +36,7 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "download",
-        "umui.datasets.downloading:download",
+        "umui.datasets.download.fetch:download",
         "Fetch a data set's published files.",
     )
     file(parser, "--downloads", "data/downloads.yaml: addresses and digests")

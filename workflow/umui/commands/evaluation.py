@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from umui import config
 from umui.commands.arguments import file, files, named_tables, parameters, settings, stage
+from umui.config import run as config
 
 
 def add(stages: Any) -> None:
@@ -61,10 +61,10 @@ def add(stages: Any) -> None:
     file(parser, "--predictions", "predictions table, written")
 
     for name, function, summary in (
-        ("evaluate", "umui.evaluation.evaluating:evaluate", "Compute a model's metrics with their intervals."),
+        ("evaluate", "umui.evaluation.evaluate:evaluate", "Compute a model's metrics with their intervals."),
         (
             "evaluate-scaled",
-            "umui.evaluation.scaling:evaluate_scaled",
+            "umui.evaluation.temperature:evaluate_scaled",
             "The same after temperature scaling, fitted on the configuration's evaluation.calibration_split.",
         ),
     ):
@@ -87,7 +87,7 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "compare",
-        "umui.evaluation.comparing:compare",
+        "umui.evaluation.compare:compare",
         "Compare pairs of models on the same items and resamples.",
     )
     settings(parser, config.Evaluation)
@@ -143,19 +143,19 @@ def add(stages: Any) -> None:
     for name, function, summary, rows in (
         (
             "reliability",
-            "umui.evaluation.reliability:reliability",
+            "umui.evaluation.curves.reliability:reliability",
             "Compute reliability diagrams: numbers, no drawing.",
             "one row a bin",
         ),
         (
             "agreement",
-            "umui.evaluation.agreement:agreement",
+            "umui.evaluation.curves.agreement:agreement",
             "Compare annotators and models, pair by pair: no drawing.",
             "a row a pair and statistic",
         ),
         (
             "distributions",
-            "umui.evaluation.distributions:distributions",
+            "umui.evaluation.curves.distributions:distributions",
             "Count the probabilities of people and models: no drawing.",
             "a row a bin",
         ),

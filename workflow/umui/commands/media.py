@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from umui import config
 from umui.commands.arguments import file, items_and_shard, settings, stage, workers
+from umui.config import run as config
 
 
 def add(stages: Any) -> None:

@@ -4,14 +4,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from umui import config
 from umui.commands.arguments import figure, file, files, named_tables, settings, stage
+from umui.config import run as config
 
 
 def add(stages: Any) -> None:
     """Add the subcommands to those of the command line."""
     parser = stage(
-        stages, "reliability-figure", "umui.reporting.figures:reliability_figure", "Draw the reliability diagrams."
+        stages,
+        "reliability-figure",
+        "umui.reporting.figures.curves:reliability_figure",
+        "Draw the reliability diagrams.",
     )
     file(parser, "--csv", "as written by the stage reliability")
     figure(parser)
@@ -19,7 +22,7 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "training-curves",
-        "umui.reporting.figures:training_curves",
+        "umui.reporting.figures.curves:training_curves",
         "Summarise and draw loss and gradient norm of students.",
     )
     named_tables(parser, "--logs", "the training log of a student", required=True)
@@ -30,7 +33,7 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "agreement-figure",
-        "umui.reporting.agreement_figure:agreement_figure",
+        "umui.reporting.figures.agreement:agreement_figure",
         "Draw the agreement of annotators and models.",
     )
     file(parser, "--csv", "as written by the stage agreement")
@@ -39,7 +42,7 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "distributions-figure",
-        "umui.reporting.distributions_figure:distributions_figure",
+        "umui.reporting.figures.distributions:distributions_figure",
         "Draw the histograms of probabilities.",
     )
     file(parser, "--csv", "as written by the stage distributions")
@@ -48,7 +51,7 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "batching-curves",
-        "umui.reporting.figures:batching_curves",
+        "umui.reporting.figures.curves:batching_curves",
         "Draw the training of students by their batching.",
     )
     named_tables(parser, "--logs", "the training log of a student", required=True)
@@ -77,7 +80,7 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "paper-comparison",
-        "umui.reporting.paper_comparison:paper_comparison",
+        "umui.papers.clue.comparison:paper_comparison",
         "Lay a run's metrics beside the paper's figures.",
     )
     file(parser, "--published", "data/paper_results.csv")
@@ -88,7 +91,7 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "paper-audit",
-        "umui.reporting.paper_audit:paper_audit",
+        "umui.papers.clue.audit:paper_audit",
         "Calculate what the paper's figures can and cannot mean.",
     )
     file(parser, "--published", "data/paper_results.csv")
@@ -98,7 +101,7 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "hyperparameters",
-        "umui.reporting.hyperparameters:hyperparameters",
+        "umui.papers.clue.hyperparameters:hyperparameters",
         "Lay out the students' hyperparameters as Table 6.",
     )
     file(parser, "--run-config", "as written by the stage run-config")
@@ -116,9 +119,7 @@ def add(stages: Any) -> None:
     file(parser, "--csv", "all counts, written")
     file(parser, "--markdown", "a summary, written")
 
-    parser = stage(
-        stages, "impact-page", "umui.reporting.impact_page:impact_page", "Lay out what another teacher changes."
-    )
+    parser = stage(stages, "impact-page", "umui.reporting.impact:impact_page", "Lay out what another teacher changes.")
     parser.add_argument("--old", required=True, help="title of the old teacher")
     parser.add_argument("--new", required=True, help="title of the new teacher")
     file(parser, "--moves", "as written by the stage impact")
@@ -127,7 +128,7 @@ def add(stages: Any) -> None:
     file(parser, "--markdown", "a page for readers, written")
     figure(parser)
 
-    parser = stage(stages, "cost", "umui.reporting.cost:cost", "Forecast what the models of a run will be asked for.")
+    parser = stage(stages, "cost", "umui.plan.cost:cost", "Forecast what the models of a run will be asked for.")
     settings(parser, config.Config)
     files(parser, "--items", "items tables")
     file(parser, "--csv", "the forecast, written")

@@ -39,9 +39,7 @@ def add(stages: Any) -> None:
     parser.add_argument("--larger-than", type=float, metavar="GB", help="beyond it the least recently used go first")
     parser.add_argument("--dry-run", action="store_true", help="say what would go, and remove nothing")
 
-    parser = stage(
-        stages, "publish-votes", "umui.teacher.shared_votes:publish", "Write votes for other projects to import."
-    )
+    parser = stage(stages, "publish-votes", "umui.votes.shared:publish", "Write votes for other projects to import.")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = PUBLISH_EPILOG
     files(parser, "--votes", "votes tables of one teacher")
@@ -50,7 +48,7 @@ def add(stages: Any) -> None:
 
 
 def _store(stages: Any, name: str, function: str, summary: str, epilog: str) -> argparse.ArgumentParser:
-    parser = stage(stages, name, f"umui.jobs.maintenance:{function}", summary)
+    parser = stage(stages, name, f"umui.store.maintenance:{function}", summary)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = epilog
     parser.add_argument("--store", required=True, metavar="PLACE", help="a directory, or s3://BUCKET/PREFIX")

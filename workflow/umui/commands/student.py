@@ -4,14 +4,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from umui import config
 from umui.commands.arguments import file, files, items_and_shard, settings, stage, workers
+from umui.config import run as config
 
 
 def add(stages: Any) -> None:
     """Add the subcommands to those of the command line."""
     parser = stage(
-        stages, "make-model", "umui.student.tiny:make", "Train a tiny model from random weights on the lessons."
+        stages, "make-model", "umui.models.tiny:make", "Train a tiny model from random weights on the lessons."
     )
     settings(parser, config.Tiny)
     parser.add_argument("--prompt", required=True, help="template of the judgments' prompt")
@@ -23,13 +23,13 @@ def add(stages: Any) -> None:
     workers(parser)
 
     parser = stage(
-        stages, "lock-models", "umui.student.revisions:lock_models", "Write the commits of the models' hub names."
+        stages, "lock-models", "umui.models.revisions:lock_models", "Write the commits of the models' hub names."
     )
     settings(parser, config.Config)
     file(parser, "--lock", "an overlay of the configuration, written")
 
     parser = stage(
-        stages, "train-student", "umui.student.training:train", "Train a student; each of its ranks runs this."
+        stages, "train-student", "umui.students.train:train", "Train a student; each of its ranks runs this."
     )
     settings(parser, config.Student)
     parser.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
@@ -50,7 +50,7 @@ def add(stages: Any) -> None:
     _features(parser)
     workers(parser)
 
-    parser = stage(stages, "predict", "umui.student.prediction:predict_shard", "Predict one shard with a student.")
+    parser = stage(stages, "predict", "umui.students.predict:predict_shard", "Predict one shard with a student.")
     settings(parser, config.Student)
     parser.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
     parser.add_argument("--base", required=True, help="the base model's directory or hub name")

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from umui import config
 from umui.commands.arguments import file, files, settings, settings_in_parts, stage, workers
+from umui.config import run as config
 
 
 def add(stages: Any) -> None:
     """Add the subcommands to those of the command line."""
     parser = stage(
-        stages, "ask", "umui.teacher.asking:ask_shards", "Ask a teacher or a baseline for the votes of some shards."
+        stages, "ask", "umui.asking.ask:ask_shards", "Ask a teacher or a baseline for the votes of some shards."
     )
     settings_in_parts(parser, config.Judge, "--circumstances", "its fields that no answer depends on, as JSON")
     parser.add_argument("--judge", required=True, help="its name in the configuration")
@@ -28,16 +28,14 @@ def add(stages: Any) -> None:
     parser.add_argument("--gpus", type=int, default=0, help="of the job: copies of the model are spread over them")
     workers(parser)
 
-    parser = stage(
-        stages, "import-votes", "umui.teacher.published_votes:import_votes", "Read a teacher's published votes."
-    )
+    parser = stage(stages, "import-votes", "umui.votes.published:import_votes", "Read a teacher's published votes.")
     settings(parser, config.ImportedTeacher)
     parser.add_argument("--teacher", required=True, help="its name in the configuration")
     files(parser, "--items", "items tables")
     file(parser, "--votes", "votes table, written")
     file(parser, "--left-out", "CSV of rows and items without a match, written")
 
-    parser = stage(stages, "aggregate", "umui.teacher.aggregation:aggregate_votes", "Turn a judge's votes into labels.")
+    parser = stage(stages, "aggregate", "umui.votes.aggregation:aggregate_votes", "Turn a judge's votes into labels.")
     settings(parser, config.Label)
     files(parser, "--votes", "votes tables, all pieces")
     file(parser, "--labels", "labels table, written")

@@ -4,13 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from umui import config
 from umui.commands.arguments import file, stage, workers
+from umui.config import run as config
 from umui.tables import MODALITIES
 
 SCORE_EPILOG = """\
 Example, from the repository's directory:
-  PYTHONPATH=workflow $(python3.11 workflow/umui/environment.py --print-path envs/student.txt)/bin/python \\
+  PYTHONPATH=workflow $(python3.11 workflow/umui/environments/build.py --print-path envs/student.txt)/bin/python \\
     -m umui.cli score --model results/students/clue-d --video clip.mp4 --hypothesis 'The next ball is red.'
 
 Printed are the hypothesis' probability, which is the mean of the predicted distribution over confidence bins from 0 to
@@ -28,7 +28,7 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "score",
-        "umui.score_command:score_command",
+        "umui.use.score:score_command",
         "Ask a student how probable hypotheses are on a clip, a sound or a text.",
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -72,7 +72,7 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "export",
-        "umui.student.exporting:export",
+        "umui.students.export:export",
         "Merge a student into its base: a checkpoint for transformers and vLLM.",
     )
     file(parser, "--model", "the student's directory")
@@ -82,14 +82,14 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "trace",
-        "umui.reporting.trace:trace",
+        "umui.use.trace:trace",
         "Print how one item's numbers came about, from its file to each error.",
     )
     parser.add_argument("--item", required=True, help="its item_id")
     parser.add_argument("--results", type=Path, default=Path("results"), help="directory (default: results)")
 
     parser = stage(
-        stages, "explain", "umui.explain:explain", "Say before a run which jobs will run, why, and what they cost."
+        stages, "explain", "umui.plan.explain:explain", "Say before a run which jobs will run, why, and what they cost."
     )
     parser.add_argument("targets", nargs="*", default=["all"], help="files or rules (default: all)")
     parser.add_argument(

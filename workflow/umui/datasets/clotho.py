@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from umui import config
+from umui.config import run as config
 from umui.datasets.importing import Pair, malformed, unused
-from umui.datasets.reading import Fault, Row, csv_rows, text
-from umui.left_out import LeftOut
+from umui.datasets.rows import Fault, Row, csv_rows, text
+from umui.files.left_out import LeftOut
 from umui.tables import Split
 
 FILE, CAPTIONS, NEUTRAL = "Audio file", "Caption", "Neutral"

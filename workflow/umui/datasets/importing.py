@@ -19,10 +19,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from umui.artifacts import digest_bytes, digest_file, digest_json, write_groups, write_table
-from umui.datasets.reading import Fault
-from umui.left_out import LeftOut
-from umui.progress import reported
+from umui.datasets.rows import Fault
+from umui.files.left_out import LeftOut
+from umui.files.parquet import digest_bytes, digest_file, digest_json, write_groups, write_table
+from umui.processes.progress import reported
 from umui.tables import ITEMS, LEFT_OUT, Modality, Split
 
 CHUNK_ROWS = 20_000  # of which Python's objects are in memory at a time

@@ -14,10 +14,10 @@ from typing import get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from umui import config
+from umui.config import run as config
 from umui.datasets.importing import Pair, malformed
-from umui.datasets.reading import Fault, Row, check_columns, csv_rows, jsonl_rows, probability, text
-from umui.left_out import LeftOut
+from umui.datasets.rows import Fault, Row, check_columns, csv_rows, jsonl_rows, probability, text
+from umui.files.left_out import LeftOut
 from umui.tables import Modality, Split
 
 COLUMNS = {

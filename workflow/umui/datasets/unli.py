@@ -8,10 +8,10 @@ the label is whether it is above 0.5, and null at exactly 0.5.
 from collections.abc import Iterator
 from pathlib import Path
 
-from umui import config
+from umui.config import run as config
 from umui.datasets.importing import Pair, malformed, unused
-from umui.datasets.reading import Fault, Row, csv_rows, jsonl_rows, probability, text
-from umui.left_out import LeftOut
+from umui.datasets.rows import Fault, Row, csv_rows, jsonl_rows, probability, text
+from umui.files.left_out import LeftOut
 from umui.tables import Split
 
 COLUMNS = {".csv": ("pre", "hyp", "unli"), ".jsonl": ("premise", "hypothesis", "label")}

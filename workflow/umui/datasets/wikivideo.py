@@ -15,10 +15,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from umui import config
+from umui.config import run as config
 from umui.datasets.importing import Pair, malformed
-from umui.datasets.reading import Fault, Row, probability, text
-from umui.left_out import LeftOut
+from umui.datasets.rows import Fault, Row, probability, text
+from umui.files.left_out import LeftOut
 from umui.tables import Modality, Split
 
 EVENT_KEYS = ("claims", "claims_to_supporting_videos", "videos")

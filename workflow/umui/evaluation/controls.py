@@ -26,9 +26,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
-from umui.artifacts import read_table, write_table
-from umui.config import Evaluation
-from umui.evaluation.joining import FloatArray, cells, read_items
+from umui.config.run import Evaluation
+from umui.evaluation.frame import FloatArray, cells, read_items
+from umui.files.parquet import read_table, write_table
 from umui.tables import LABELS, PREDICTIONS
 
 Control = Literal["constant", "majority", "hypothesis-only"]

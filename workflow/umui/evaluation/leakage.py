@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from umui.artifacts import read_table, write_text
+from umui.files.parquet import read_table, write_text
 from umui.tables import ITEMS
 
 COLUMNS = ["dataset", "what", "train_unique", "test_unique", "shared", "test_items_affected", "share"]

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from umui.evaluation.joining import FloatArray, Reference
+from umui.evaluation.frame import FloatArray, Reference
 
 BoolArray = npt.NDArray[np.bool_]
 

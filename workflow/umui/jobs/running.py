@@ -14,12 +14,12 @@ from pathlib import Path
 from umui.jobs.devices import own_gpus
 from umui.jobs.lease import leased
 from umui.jobs.requeueing import requeue, told_in_time
-from umui.jobs.store import Store, key_material, key_of_material, opened, tell
-from umui.private_result import PRIVATE_VARIABLE
-from umui.stopping import AGAIN
+from umui.processes.private_result import PRIVATE_VARIABLE
+from umui.processes.signals import AGAIN
+from umui.store.store import Store, key_material, key_of_material, opened, tell
 
-SUPERVISOR = Path(__file__).parents[1] / "supervisor.py"
-RANKS = Path(__file__).with_name("ranks.py")
+SUPERVISOR = Path(__file__).parents[1] / "processes" / "supervisor.py"
+RANKS = SUPERVISOR.with_name("ranks.py")
 STORE_VARIABLE, ACCESS_VARIABLE = "UMUI_STORE", "UMUI_STORE_ACCESS"  # set by the rules
 SNAKEMAKE_VARIABLE = "UMUI_SNAKEMAKE_PID"
 LEASE_LOST = 75  # exit code: another job has taken the outputs over
@@ -98,7 +98,7 @@ def supervised(command: Sequence[str], variables: Mapping[str, str], descriptors
 
     It ends when this process, the shell that started it or its Snakemake ends, even by SIGKILL, and leaves no process
     behind.  Signals go on to it and to its children.  ``UMUI_JOB_PID``, the id of this process, tells a stage with a
-    tree of processes of its own what to watch (``umui.student.processes``).  `descriptors` stay open until all of it
+    tree of processes of its own what to watch (``umui.students.distributed``).  `descriptors` stay open until all of it
     has ended.
     Raises ProcessLookupError when Snakemake has ended already.
     """

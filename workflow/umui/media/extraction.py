@@ -23,11 +23,12 @@ import av
 import ffmpeg
 import soundfile
 
-from umui import config, ffmpeg_process
-from umui.artifacts import digest_bytes, digest_file, digest_json, read_rows, shard_of, write_groups, write_table
+from umui.config import run as config
+from umui.files.parquet import digest_bytes, digest_file, digest_json, read_rows, shard_of, write_groups, write_table
 from umui.media.probing import Probe, probe
-from umui.private_result import keep_private
-from umui.progress import reported
+from umui.processes import ffmpeg as ffmpeg_process
+from umui.processes.private_result import keep_private
+from umui.processes.progress import reported
 from umui.tables import EVIDENCE, ITEMS, MEDIA, Modality
 
 Need = Literal["pictures", "sound"]

@@ -15,8 +15,8 @@ from pathlib import Path
 import av
 from av.stream import Disposition
 
-from umui import config
-from umui.private_result import keep_private
+from umui.config import run as config
+from umui.processes.private_result import keep_private
 from umui.tables import MediaStatus
 
 SIGNATURE_BYTES = 200

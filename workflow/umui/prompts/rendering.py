@@ -14,10 +14,10 @@ from typing import Literal
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
-from umui.artifacts import digest_json
+from umui.files.parquet import digest_json
 from umui.tables import Modality
 
-TEMPLATES = Path(__file__).parent
+TEMPLATES = Path(__file__).with_name("templates")
 _BLOCKS = ("system", "premise", "hypothesis", "claim")
 EVIDENCE_WORDS: dict[Modality, str] = {
     "text": "a text",

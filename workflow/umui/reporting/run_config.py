@@ -4,8 +4,8 @@ from pathlib import Path
 
 import yaml as pyyaml
 
-from umui.artifacts import write_text
-from umui.config import Config
+from umui.config.run import Config
+from umui.files.parquet import write_text
 
 
 def run_config(settings: Config, yaml: Path) -> None:

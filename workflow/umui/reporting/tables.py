@@ -12,8 +12,8 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from umui.artifacts import read_table, write_text
-from umui.config import Evaluation
+from umui.config.run import Evaluation
+from umui.files.parquet import read_table, write_text
 from umui.tables import METRICS, MODALITIES
 
 COLUMNS = [
@@ -119,7 +119,8 @@ def tidy(rows: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
 def page(template: str, rows: pd.DataFrame, layout: Layout, settings: Evaluation) -> str:
     """Render a table's template, which says in words what its figures are and where each metric's part goes."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), undefined=jinja2.StrictUndefined, autoescape=False,
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        undefined=jinja2.StrictUndefined, autoescape=False,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     methods = sorted({method for method in rows["interval_method"] if not method.startswith("none")})

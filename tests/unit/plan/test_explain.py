@@ -1,0 +1,108 @@
+"""What a planned job costs: votes that are missing or bounded, steps, and hours as they were measured or stated."""
+
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rows import item, write_items
+
+from umui.asking.journal import Answer, Journal, journal_file
+from umui.asking.planning import plan
+from umui.config.judges import CIRCUMSTANCES
+from umui.config.loading import load, merged
+from umui.config.run import Config
+from umui.evidence.shelf import EvidenceShelf
+from umui.files.parquet import write_table
+from umui.plan.dry_run import Job
+from umui.plan.explain import Cost, Planned
+from umui.tables import EVIDENCE, TIMINGS, TRAINING_LOG
+
+ROOT = Path(__file__).parents[3]
+JobOf = Callable[..., Job]
+
+
+def configuration(**changes: Any) -> Config:
+    return load(merged(yaml.safe_load((ROOT / "config.yaml").read_text()), changes))
+
+
+def job(rule: str, arguments: Sequence[object], outputs: Sequence[object], **given: Any) -> Job:
+    command = f"python -m umui.jobs -- python -m umui.cli {shlex.join(map(str, arguments))} 2> >(tee log)"
+    return Job(rule, given.pop("wildcards", {}), [], [str(path) for path in outputs], given.pop("benchmark", None), "",
+               command)  # fmt: skip
+
+
+@pytest.fixture
+def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """A labelling job of three text items, whose inputs are all there; nothing was asked yet."""
+    monkeypatch.chdir(tmp_path)
+    settings = configuration()
+    write_items(Path("items.parquet"), *(item(f"{n}#0") for n in range(3)), item("trained#0", split="validation"))
+    write_table(Path("evidence.parquet"), EVIDENCE, [])
+    Path("model").mkdir()
+    judge, media = settings.teachers["tiny-teacher"], settings.media.as_json()
+    return job(
+        "ask",
+        ["ask", "--settings", judge.as_json(exclude=CIRCUMSTANCES),
+         "--circumstances", judge.as_json(include=CIRCUMSTANCES),
+         "--judge", "tiny-teacher", "--model", "model", "--media-settings", media,
+         "--items", "items.parquet", "--chosen", 0, "--shards", 1, "--evidence", "evidence.parquet",
+         "--journal", "journals", "--votes", "votes.parquet", "--timings", "timings/0.parquet",
+         "--usage", "timings/0.json", "--server-log", "log"],
+        ["votes.parquet", "timings/0.parquet"],
+    )  # fmt: skip
+
+
+def test_votes_are_those_that_the_journal_lacks(asking: Job) -> None:
+    assert Planned(configuration(), [asking]).cost(asking) == Cost(votes=15)
+    settings = configuration()
+    first = plan(
+        settings.teachers["tiny-teacher"], "model", None, settings.media, [Path("items.parquet")], 0, 1,
+        EvidenceShelf(Path("evidence.parquet")),
+    )[0]  # fmt: skip
+    with Journal(journal_file(Path("journals"), 0, 1), first.digests) as journal:
+        journal.append([Answer(digest, first.item_id, vote, 0, 1) for vote, digest in enumerate(first.digests[:2])])
+        journal.append([Answer(first.digests[2], first.item_id, 2, 0, 1, error="lost")])
+    assert Planned(configuration(), [asking]).cost(asking) == Cost(votes=13), "an error is no vote"
+
+
+@pytest.mark.parametrize(
+    ("remade", "expected"), [("model", Cost(15, bound=True)), ("evidence.parquet", Cost(15, bound=True)),
+                             ("items.parquet", Cost(bound=True))],
+)  # fmt: skip
+def test_what_the_run_makes_itself_leaves_a_bound(asking: Job, remade: str, expected: Cost) -> None:
+    making = job("another", [], [remade])
+    assert Planned(configuration(), [making, asking]).cost(asking) == expected
+
+
+def test_hours_are_measured_or_stated(asking: Job) -> None:
+    stated = configuration(costs={"prompt_tokens_per_s": 100.0, "completion_tokens_per_s": 10.0})
+    hours = Planned(stated, [asking]).cost(asking).hours
+    # Each of three items: 200 tokens of the prompt's own words, 20 of the turn, 20 characters and 21 at 4 a token.
+    assert hours == pytest.approx(3 * ((220 + 41 / 4) / 100 + 5 * 8 / 10) / 3600, rel=1e-2)
+    arrivals = [0.0, 2.0, 4.0, 1000.0, 1002.0]
+    times = [{"item_id": "0#0", "vote": vote, "asked_at_s": at, "latency_s": 1.0} for vote, at in enumerate(arrivals)]
+    write_table(Path("timings/0.parquet"), TIMINGS, times)
+    measured = Planned(stated, [asking]).cost(asking).hours
+    assert measured == pytest.approx(15 * 6 / 5 / 3600), "five votes in six seconds, the pause left out"
+
+
+def test_a_training_takes_its_steps_at_the_pace_of_the_last(asking: Job) -> None:
+    settings = configuration()
+    log = [
+        {"step": step, "modality": "text", "loss": 1.0, "gradient_norm": 1.0, "learning_rate": 0.1, "n_tokens": 1,
+         "padding_share": 0.0}
+        for step in range(1, 11)
+    ]  # fmt: skip
+    write_table(Path("clue-d/training_log.parquet"), TRAINING_LOG, log)
+    Path("benchmark.tsv").write_text("s\th:m:s\n30.0\t0:00:30\n")
+    training = job(
+        "train_student",
+        ["train-student", "--settings", settings.students["clue-d"].as_json(), "--media-settings",
+         settings.media.as_json(), "--base", "base", "--items", "items.parquet", "--evidence", "evidence.parquet",
+         "--checkpoints", "checkpoints", "--output", "clue-d"],
+        ["clue-d"], wildcards={"student": "clue-d"}, benchmark=Path("benchmark.tsv"),
+    )  # fmt: skip
+    assert Planned(settings, [training]).cost(training) == Cost(steps=600, hours=pytest.approx(0.5))

@@ -1,0 +1,218 @@
+"""Start the vLLM server that a job needs, on the loopback interface, and end it with the job however the job ends."""
+
+import http.client
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from umui.config import run as config
+from umui.evidence.shelf import wants_audio, wants_frames
+from umui.tables import Modality
+
+HOST = "127.0.0.1"
+SUPERVISOR = Path(__file__).parents[1] / "processes" / "supervisor.py"
+STOP_TIMEOUT_S = 15.0
+PROGRESS_EVERY_S = 10.0
+TAIL_LINES = 10
+PROMPTS_A_STEP = 4  # on a CPU: the longest prompts that are read at a time; of shorter ones more
+# vLLM truncates a frame pair's position in time, 25 x 2 / rate in single precision: at 6.25 frames a second 7.9999998
+# becomes 7, where transformers gets 8.  A rate that is lower by a millionth gives both the same.
+RATE_SHORTFALL = 1e-6
+_ERROR = re.compile(r"(?:^|\] )(?:[\w.]*(?:Error|Exception)|vllm: error): ")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens, and whether it is `ours`; of one that is not, we cannot see whether it is `alive`."""
+
+    url: str
+    key: str
+    model: str
+    ours: bool
+    alive: Callable[[], bool] = lambda: True
+
+
+@contextmanager
+def serving(
+    settings: config.Server,
+    media: config.Media,
+    modalities: Iterable[Modality],
+    name: str,
+    model: str,
+    revision: str | None,
+    gpus: int,
+    workers: int,
+    log: Path,
+) -> Iterator[Address]:
+    """Serve `model` under `name` until the block ends; the server's output is appended to `log`.
+
+    The key goes by the environment, since every user of the machine can read a command's arguments.
+    Raises ConnectionError with the end of the log when the server does not come up.
+    """
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    key = secrets.token_urlsafe(32)
+    command = [*_command(name, model, revision), "--host", HOST, "--port", str(port)]
+    command += [*flags(settings, media, modalities), *parallelism(settings, gpus)]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        output.write(f"\n$ {' '.join(command)}\n".encode())
+        output.flush()
+        start = output.tell()
+        process = subprocess.Popen(
+            [sys.executable, str(SUPERVISOR), *command],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env=_environment(settings, model, key, workers),
+            start_new_session=True,
+        )
+        try:
+            _wait_until_ready(process, port, settings.start_timeout_s, log, start)
+            yield Address(f"http://{HOST}:{port}/v1", key, name, ours=True, alive=lambda: process.poll() is None)
+        finally:
+            _stop(process)
+
+
+def flags(settings: config.Server, media: config.Media, modalities: Iterable[Modality]) -> list[str]:
+    """Return the arguments of ``vllm serve`` that decide what the model gets to see, and how it is run.
+
+    Frames come resized and at the evidence's frame rate.  Left alone, vLLM would keep the first 32 frames of a list,
+    take them as one a second, and enlarge small ones; so the rate is stated and no limit binds.  The limit of pixels
+    holds for a frame in some model families and for all frames of a video in others; a video beyond
+    `max_model_len` tokens, each of at most 2 frames x 32 x 32 pixels, cannot be asked about anyway.  Sound would be cut
+    in silence at the length that the model's processor is made for.
+    The model's own generation settings, such as a top-k, are left out: only the configured sampling counts.
+    """
+    seen = any(wants_frames(modality) for modality in modalities)
+    heard = any(wants_audio(modality) for modality in modalities)
+    arguments: dict[str, Any] = {
+        "--dtype": settings.dtype,
+        "--max-model-len": settings.max_model_len,
+        "--max-num-seqs": settings.max_num_seqs,
+        "--block-size": settings.block_size,
+        "--generation-config": "vllm",
+        "--limit-mm-per-prompt": {"image": 0, "video": int(seen), "audio": int(heard)},
+    }
+    processing: dict[str, Any] = {}
+    if seen:
+        size = {"shortest_edge": 28 * 28, "longest_edge": settings.max_model_len * 2 * 32 * 32}
+        processing |= {"size": size, "fps": media.frame_rate_hz * (1 - RATE_SHORTFALL)}
+        arguments["--media-io-kwargs"] = {"video": {"num_frames": -1, "fps": media.frame_rate_hz}}
+    if heard:
+        processing["audio_kwargs"] = {"truncation": False}
+    if processing:
+        arguments["--mm-processor-kwargs"] = processing
+    line = [
+        part
+        for flag, value in arguments.items()
+        for part in (flag, json.dumps(value) if isinstance(value, dict) else str(value))
+    ]
+    if _on_cpu(settings):
+        # A prompt must not be split over steps: vLLM then rewinds the seeded generator, which a CPU's cannot, and dies.
+        budget = str(PROMPTS_A_STEP * settings.max_model_len)
+        line += ["--enforce-eager", "--no-enable-chunked-prefill", "--max-num-batched-tokens", budget]
+    return [*line, "--disable-uvicorn-access-log", *settings.arguments]
+
+
+def parallelism(settings: config.Server, gpus: int) -> list[str]:
+    """Return the arguments of ``vllm serve`` that spread copies of the model over the job's `gpus`.
+
+    A job without GPUs of its own gets one copy, on whatever is there.
+    Raises ValueError when the GPUs are not a whole number of copies.
+    """
+    size = settings.tensor_parallel
+    if gpus % size:
+        raise ValueError(f"server.tensor_parallel: {size} GPUs a copy do not divide the job's {gpus}; change either")
+    copies = gpus // size
+    line = ["--tensor-parallel-size", str(size)] if size > 1 else []
+    return [*line, "--data-parallel-size", str(copies)] if copies > 1 else line
+
+
+def _command(name: str, model: str, revision: str | None) -> list[str]:
+    vllm = Path(sys.executable).parent / "vllm"
+    if not vllm.exists():
+        raise FileNotFoundError(f"{vllm}: no vLLM beside the running Python; run this in the teacher's environment")
+    return [str(vllm), "serve", model, "--served-model-name", name, *(["--revision", revision] if revision else [])]
+
+
+def _on_cpu(settings: config.Server) -> bool:
+    return settings.kv_cache_gib is not None
+
+
+def _environment(settings: config.Server, model: str, key: str, workers: int) -> dict[str, str]:
+    environment = {**os.environ, "VLLM_API_KEY": key, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    if Path(model).is_dir():
+        environment["HF_HUB_OFFLINE"] = "1"
+    if _on_cpu(settings):
+        environment |= {
+            "VLLM_CPU_KVCACHE_SPACE": f"{settings.kv_cache_gib:g}",
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # else jobs side by side would share the first cores
+            "OMP_NUM_THREADS": str(workers),
+        }
+    return environment
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, timeout_s: float, log: Path, start: int) -> None:
+    began = time.monotonic()
+    told = began
+    while not _healthy(port):
+        now = time.monotonic()
+        if process.poll() is not None:
+            raise ConnectionError(f"the server ended while it started{_tail(log, start)}")
+        if now - began > timeout_s:
+            raise ConnectionError(
+                f"the server was not ready after {timeout_s:g} s (start_timeout_s){_tail(log, start)}"
+            )
+        if now - told >= PROGRESS_EVERY_S:
+            told = now
+            print(f"server: starting for {now - began:.0f} s of at most {timeout_s:g} s", file=sys.stderr, flush=True)
+        time.sleep(0.3)
+    print(f"server: ready after {time.monotonic() - began:.0f} s; its log: {log}", file=sys.stderr, flush=True)
+
+
+def _healthy(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)  # which, unlike urllib, ignores proxy variables
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _tail(log: Path, start: int) -> str:
+    """Tell the first error and the last lines of the log since `start`; vLLM's last error seldom names the cause."""
+    with log.open("rb") as file:
+        file.seek(start)
+        lines = file.read().decode(errors="replace").rstrip().splitlines()
+    errors = [line for line in lines if _ERROR.search(line)][:1]
+    said = "\n".join(f"  | {line}" for line in [*errors, "...", *lines[-TAIL_LINES:]])
+    return (
+        f"; the first error and the end of {log}:\n{said}\n"
+        "too little memory: lower max_model_len, max_num_seqs or kv_cache_gib; votes that were given are kept"
+    )
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Let go of the supervisor, which ends the server; then see to it that nothing of the group is left."""
+    assert process.stdin is not None
+    process.stdin.close()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_TIMEOUT_S)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

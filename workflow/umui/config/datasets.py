@@ -1,0 +1,172 @@
+"""The configuration of data sets, by kind: where a data set's files are, and what becomes of its splits."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, TypeAdapter, model_validator
+
+from umui.config.base import Count, Distinct, Positive, Settings, Share
+from umui.tables import Split
+
+
+class Premises(Settings):
+    """How many premises of each modality a split of the urn world has."""
+
+    train: Count
+    validation: Count
+    test: Count
+
+
+class Urn(Settings):
+    """The urn world; its mathematics are in docs/urn.md."""
+
+    kind: Literal["urn"]
+    prior_red: Positive = Field(description="a of the Beta(a, b) prior on the share of red balls")
+    prior_blue: Positive = Field(description="b of the Beta(a, b) prior on the share of red balls")
+    draws_min: Count = Field(description="fewest draws that a premise shows")
+    draws_max: Annotated[int, Field(ge=1, le=10)] = Field(description="most draws that a premise shows")
+    held_out_share: Share = Field(description="of the draw sequences, kept for the test split in every modality")
+    premises: Premises
+    hypotheses_train: Annotated[int, Field(ge=1, le=8)] = Field(description="of the 8, how many a training premise has")
+    annotators: Count = Field(description="simulated annotators")
+    annotator_noise_sd: Positive = Field(description="standard deviation of an annotator's error, in logits")
+    slider_step: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="annotators' sliders snap to multiples of this probability"
+    )
+    draw_s: Positive = Field(description="seconds that one draw is seen or heard")
+    frame_rate_hz: Positive = Field(description="of the videos that are written")
+    frame_size_px: Annotated[int, Field(ge=16, multiple_of=2)] = Field(description="width and height of the videos")
+    pixel_noise_sd: float = Field(ge=0, description="of the pictures, in grey levels of 0 to 255")
+    sound_noise_sd: float = Field(ge=0, description="of the sounds, where full scale is 1")
+    seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.draws_min > self.draws_max:
+            raise ValueError(f"draws_min: {self.draws_min} is more than draws_max, {self.draws_max}")
+        if not math.isclose(frames := self.draw_s * self.frame_rate_hz, max(1, round(frames))):
+            raise ValueError(f"draw_s x frame_rate_hz: {frames:g} frames a draw; make it a whole number")
+        return self
+
+
+class Manifest(Settings):
+    """Pairs from one CSV, JSONL or Parquet file of the user's own; data/README.md has its columns."""
+
+    kind: Literal["manifest"]
+    file: str = Field(description="path of the manifest; media paths in it are relative to its directory")
+
+    @property
+    def files(self) -> list[str]:
+        """The files that the items are made of, media apart."""
+        return [self.file]
+
+
+class Unli(Settings):
+    """Uncertain natural language inference: a person's probability for each SNLI pair (Chen et al., ACL 2020)."""
+
+    kind: Literal["unli"]
+    directory: str = Field(description="holds train, dev and test.csv of the release, or train, validation, test.jsonl")
+    test_split: Literal["validation", "test"] = Field(
+        description="which of its splits becomes our test; with validation (the paper's) its test split is unused"
+    )
+
+    @property
+    def roles(self) -> dict[str, Split | None]:
+        """What each of its splits is to us; null: unused."""
+        kept = self.test_split == "test"
+        return {"train": "train", "validation": "validation" if kept else "test", "test": "test" if kept else None}
+
+    @property
+    def layouts(self) -> list[dict[str, Path]]:
+        """The files of its splits in either layout: the release's CSV, then JSONL."""
+        directory = Path(self.directory)
+        release = {"train": "train", "validation": "dev", "test": "test"}
+        return [
+            {split: directory / f"{name}.csv" for split, name in release.items()},
+            {split: directory / f"{split}.jsonl" for split in release},
+        ]
+
+    @property
+    def files(self) -> list[str]:
+        """The files that are there, in either layout; the directory itself when none is."""
+        return [str(path) for layout in self.layouts for path in layout.values() if path.is_file()] or [self.directory]
+
+
+class Clotho(Settings):
+    """Clotho Entailment: sounds with a sentence that is entailed, one that may be, and one that contradicts them."""
+
+    kind: Literal["clotho"]
+    annotations: str = Field(description="directory of the files clotho_entailment_{split}.csv")
+    audio: str | None = Field(description="directory of the directories of each split's sound files; null: no sounds")
+    premise: Literal["sound", "caption"] = Field(description="caption: a person's caption stands for the sound")
+    caption: Annotated[int, Field(ge=0, le=4)] | None = Field(
+        description="which of the five captions is shown; null with premise: sound"
+    )
+    neutral: Literal["drop", "false", "half"] = Field(
+        description="what the neutral sentence of a sound is; half: its probability is 0.5, and it has no label"
+    )
+    test_split: Literal["validation", "evaluation"] = Field(
+        description="which of its splits becomes our test; with validation its evaluation split is unused"
+    )
+
+    @model_validator(mode="after")
+    def _shows_something(self) -> Self:
+        if self.premise == "sound" and self.audio is None:
+            raise ValueError("audio: null, but premise: sound needs the sounds' directory; or say premise: caption")
+        if self.premise == "caption" and self.caption is None:
+            raise ValueError("caption: null, but premise: caption needs the number of one, 0 to 4")
+        return self
+
+    @property
+    def roles(self) -> dict[str, Split | None]:
+        """What each of its splits is to us; null: unused."""
+        kept = self.test_split == "evaluation"
+        return {
+            "development": "train",
+            "validation": "validation" if kept else "test",
+            "evaluation": "test" if kept else None,
+        }
+
+    def annotations_of(self, split: str) -> Path:
+        """Return the file of one of its splits."""
+        return Path(self.annotations) / f"clotho_entailment_{split}.csv"
+
+    @property
+    def files(self) -> list[str]:
+        """The files of the splits that are used, and of an unused one where it is there."""
+        files = {self.annotations_of(split): role for split, role in self.roles.items()}
+        return [str(path) for path, role in files.items() if role is not None or path.is_file()]
+
+
+class WikiVideo(Settings):
+    """Claims about events, and which of an event's videos support them; docs/wikivideo.md has the rules."""
+
+    kind: Literal["wikivideo"]
+    annotations: str = Field(description="path of final_data_2015-2025.json")
+    videos: str = Field(description="directory of the VIDEO.mp4, with their sound")
+    audios: str = Field(description="directory of the VIDEO.wav")
+    judgments: str | None = Field(description="path of annotation.json, people's probabilities; null: there are none")
+    modalities: Annotated[list[Literal["audio", "video", "audiovisual"]], Field(min_length=1), Distinct]
+    label_rule: Literal["published", "corrected"] = Field(
+        description="corrected: what is shown supports the claim; published: as in the published code"
+    )
+    test_events: Annotated[list[str], Distinct] = Field(
+        description="titles of the events that are held out, with blanks or underscores; the others train"
+    )
+    negatives: Annotated[list[Literal["train", "test"]], Distinct] = Field(
+        description="splits in which a claim also goes with its event's other videos, as not supported"
+    )
+
+    @property
+    def files(self) -> list[str]:
+        """The files that the items are made of, media apart."""
+        return [self.annotations] if self.judgments is None else [self.annotations, self.judgments]
+
+
+Dataset = Annotated[Urn | Manifest | Unli | Clotho | WikiVideo, Field(discriminator="kind")]
+
+
+def dataset_from_json(text: str) -> Any:
+    """Read an entry of the configuration's datasets, of any kind."""
+    return TypeAdapter(Dataset).validate_json(text)

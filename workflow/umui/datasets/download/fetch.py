@@ -1,0 +1,208 @@
+"""Fetch a data set's files from where they were published, on demand, checked against what is known of them.
+
+`data/downloads.yaml` has the addresses, with a digest where one is known.  Elsewhere the first download is trusted: its
+sha256 goes to a lock file, which every later download must equal, on any machine that has the lock.
+"""
+
+import hashlib
+import http.client
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+
+from umui.config.base import Count, Settings
+from umui.datasets.download.unpack import unpack
+from umui.files.parquet import digest_file, write_json, write_text
+from umui.processes.progress import reported
+
+PIECE_BYTES = 2**20
+TIMEOUT_S = 60
+SCHEMES = frozenset({"https"})
+
+
+def _within_data(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if parts[:1] != ("data",) or ".." in parts:
+        raise ValueError(f"{path}: give a path below data/")
+    return path
+
+
+DataPath = Annotated[str, AfterValidator(_within_data)]
+
+
+class Unpack(Settings):
+    """Where an archive goes, and what it may hold at most."""
+
+    into: DataPath
+    max_bytes: Count
+    max_files: Count
+
+
+class Download(Settings):
+    """An address, the file that it becomes, and what is known of that file."""
+
+    url: str
+    file: DataPath
+    digest: Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$")] | None
+    bytes: Count | None
+    max_bytes: Count
+    unpack: Unpack | None = None
+    by_hand: str | None = None
+
+
+def download(downloads: Path, name: str, lock: Path, receipt: Path, schemes: Collection[str] = SCHEMES) -> None:
+    """Fetch the files of an entry of `downloads` that are not there yet, unpack archives, and write what was found.
+
+    `lock` keeps the sha256 of each address; `receipt` says that all is there.  Raises ValueError when a file is not
+    what it should be, and ConnectionError when an address does not give it.
+    """
+    locked: dict[str, dict[str, Any]] = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
+    for entry in entries(downloads, name):
+        known = _known_digest(entry, locked)
+        found = fetch(entry, known, schemes)
+        if entry.url not in locked:
+            if known is None:
+                _say(f"{entry.file}: no digest is published; sha256 {found['sha256']} is trusted, and kept in {lock}")
+            locked[entry.url] = found
+            write_text(lock, yaml.safe_dump(locked, sort_keys=True))
+        if entry.unpack and Path(entry.unpack.into).exists():
+            _say(f"{entry.unpack.into} is there, so that {entry.file} is not unpacked")
+        elif entry.unpack:
+            unpack(Path(entry.file), Path(entry.unpack.into), entry.unpack.max_bytes, entry.unpack.max_files)
+        if entry.by_hand:
+            _say(f"{entry.file} is to be unpacked by hand: {entry.by_hand}")
+    write_json(receipt, locked)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def entries(downloads: Path, name: str) -> list[Download]:
+    """Return the entry `name`.  Raises ValueError when there is none or when it is at fault."""
+    known = yaml.safe_load(downloads.read_text(encoding="utf-8"))
+    if name not in known:
+        raise ValueError(f"{downloads}: {name}: no such entry; there are {', '.join(sorted(known))}")
+    try:
+        return TypeAdapter(list[Download]).validate_python(known[name])
+    except ValidationError as error:
+        raise ValueError(f"{downloads}: {name}: {error}") from None
+
+
+def _known_digest(entry: Download, locked: dict[str, dict[str, Any]]) -> str | None:
+    """A sha256 that was locked says more than a published md5, with which it then agreed."""
+    stated = entry.digest or ""
+    if entry.url in locked and not stated.startswith("sha256:"):
+        return f"sha256:{locked[entry.url]['sha256']}"
+    return entry.digest
+
+
+def fetch(entry: Download, known: str | None, schemes: Collection[str]) -> dict[str, Any]:
+    """Return the sha256 and the size of an entry's file, which is fetched unless it is there with the `known` digest.
+
+    What has come of a file with a known digest stays when the connection or the job ends, and the next run goes on
+    there; without one it could be of another version, and starts anew.
+    """
+    path = Path(entry.file)
+    if path.exists():
+        if known is None:
+            raise ValueError(f"{path} is there, and nothing says whether it is what {entry.url} gives; move it away")
+        return _checked(path, entry, known)
+    part = path.with_name(f".{path.name}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    if known is None:
+        part.unlink(missing_ok=True)
+    try:
+        _stream(entry, part, schemes)
+        found = _checked(part, entry, known)
+    except ValueError:
+        part.unlink(missing_ok=True)
+        raise
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+    return found
+
+
+def _checked(path: Path, entry: Download, known: str | None) -> dict[str, Any]:
+    size = path.stat().st_size
+    if entry.bytes not in (None, size):
+        raise ValueError(f"{path}: {size} bytes, where {entry.bytes} were expected of {entry.url}; move it away")
+    found = digest_file(path)
+    if known is not None:
+        algorithm, _, expected = known.partition(":")
+        digest = found if algorithm == "sha256" else _md5(path)
+        if digest != expected:
+            raise ValueError(
+                f"{path}: {algorithm} {digest}, where {expected} was expected of {entry.url}; if it is the published "
+                "file that has changed, look at the new one, and then change data/downloads.yaml or the lock"
+            )
+    return {"sha256": found, "bytes": size}
+
+
+def _md5(path: Path) -> str:
+    """Return the md5 of a file: what some publishers state; it tells damage, not malice."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follow redirects within the allowed schemes alone."""
+
+    def __init__(self, schemes: Collection[str]) -> None:
+        self.schemes = schemes
+
+    def redirect_request(self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:  # noqa: E501  # fmt: skip
+        _check_scheme(newurl, self.schemes)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _check_scheme(url: str, schemes: Collection[str]) -> None:
+    if urlsplit(url).scheme not in schemes:
+        raise ValueError(f"{url}: only {', '.join(sorted(schemes))} is fetched, and only such redirects are followed")
+
+
+def _stream(entry: Download, part: Path, schemes: Collection[str]) -> None:
+    """Fetch the rest of an address into `part`."""
+    _check_scheme(entry.url, schemes)
+    start = part.stat().st_size if part.exists() else 0
+    if start == entry.bytes:
+        return
+    headers = {"User-Agent": "umui", "Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+    opener = urllib.request.build_opener(_Redirects(schemes))
+    try:
+        with opener.open(urllib.request.Request(entry.url, headers=headers), timeout=TIMEOUT_S) as response:
+            _receive(response, entry, part, start if response.status == http.client.PARTIAL_CONTENT else 0)
+    except urllib.error.HTTPError as error:
+        if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+            part.unlink(missing_ok=True)
+        remedy = "run again, or put the file in place by hand"
+        raise ConnectionError(f"{entry.url}: HTTP {error.code}, {error.reason}; {remedy}") from None
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        said = getattr(error, "reason", error)
+        raise ConnectionError(f"{entry.url}: {said}; run again, or put {entry.file} in place by hand") from None
+
+
+def _receive(response: http.client.HTTPResponse, entry: Download, part: Path, start: int) -> None:
+    announced = response.headers["Content-Length"]
+    total = start + int(announced) if announced else None
+    if (total or 0) > entry.max_bytes:
+        raise ValueError(f"{entry.url}: announces {total} bytes, where max_bytes is {entry.max_bytes}")
+    pieces = iter(lambda: response.read(PIECE_BYTES), b"")
+    received, count = start, -(-((total or entry.max_bytes) - start) // PIECE_BYTES)
+    with part.open("ab" if start else "wb") as file:
+        for piece in reported(pieces, count, f"{entry.file}, MiB"):
+            received += len(piece)
+            if received > entry.max_bytes:
+                raise ValueError(f"{entry.url}: gives more than max_bytes, {entry.max_bytes}")
+            file.write(piece)
+    if total is not None and received != total:
+        raise ConnectionError(f"{received} of {total} bytes came")

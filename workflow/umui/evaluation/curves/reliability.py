@@ -1,0 +1,65 @@
+"""Reliability diagrams as numbers: what was true, on average, where a model said so much."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from umui.config.run import Evaluation
+from umui.evaluation import intervals
+from umui.evaluation.frame import cells, cluster_of, read_items, read_predictions
+from umui.evaluation.metrics import bin_of, divide
+from umui.files.parquet import write_text
+
+COLUMNS = [
+    "model", "dataset", "modality", "bin", "bin_low", "bin_high", "mean_predicted", "mean_true", "ci_low", "ci_high",
+    "n_items", "n_clusters",
+]  # fmt: skip
+
+
+def reliability(
+    settings: Evaluation, items: Sequence[Path], predictions: Mapping[str, Sequence[Path]], csv: Path
+) -> None:
+    """Write one row a model, dataset, modality and bin of the prediction, empty bins included."""
+    evaluated = read_items(items, settings.splits)
+    rows: list[dict[str, Any]] = []
+    for model, files in predictions.items():
+        answered = evaluated.merge(read_predictions(files, items), on="item_id").dropna(subset=["truth", "predicted"])
+        for dataset, modality, cell in cells(answered):
+            identity = {"model": model, "dataset": dataset, "modality": modality}
+            rows += [identity | row for row in diagram(cell, settings)]
+    write_text(csv, pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
+
+
+def diagram(cell: pd.DataFrame, settings: Evaluation) -> list[dict[str, Any]]:
+    """Return the bins of one dataset and modality, each with the interval of its mean true probability.
+
+    `cell` has the columns dataset, modality, event, truth and predicted, without nulls.  Replicates that draw none of
+    a bin's items say nothing about it; a bin whose items are of one event has no interval.
+    """
+    bins = settings.reliability_bins
+    predicted, truth, cluster_N = cell["predicted"].to_numpy(), cell["truth"].to_numpy(), cluster_of(cell)
+    in_bin = bin_of(predicted, bins)[:, None] == np.arange(bins)
+    terms = np.hstack([in_bin * truth[:, None], in_bin])
+    random = intervals.generator(settings.seed, cell["dataset"].iloc[0], cell["modality"].iloc[0])
+    totals_RK = intervals.resampled_totals(intervals.cluster_sums(terms, cluster_N), settings.replicates, random)
+    means_RB = divide(totals_RK[:, :bins], totals_RK[:, bins:])
+    rows = []
+    for number, members in enumerate(in_bin.T):
+        n_clusters = len(np.unique(cluster_N[members]))
+        replicates = means_RB[np.isfinite(means_RB[:, number]), number] if n_clusters > 1 else np.empty(0)
+        interval = intervals.percentile_interval(replicates, settings.confidence)
+        rows.append({
+            "bin": number,
+            "bin_low": number / bins,
+            "bin_high": (number + 1) / bins,
+            "mean_predicted": float(predicted[members].mean()) if members.any() else None,
+            "mean_true": float(truth[members].mean()) if members.any() else None,
+            "ci_low": interval.low,
+            "ci_high": interval.high,
+            "n_items": int(members.sum()),
+            "n_clusters": n_clusters,
+        })  # fmt: skip
+    return rows

@@ -1,0 +1,186 @@
+"""A trained student on disk: adapters, head, processor, and what it must be used with."""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel, get_peft_model_state_dict
+from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from umui.backbone import omni
+from umui.backbone.omni import Omni
+from umui.config import run as config
+from umui.files.parquet import read_json, write_json, write_table, write_text
+from umui.students.student import DTYPES, Reader, Student
+from umui.tables import TRAINING_LOG
+
+ADAPTER, HEAD, USED_WITH = "adapter_model.safetensors", "confidence_head.safetensors", "clue.json"
+PACKAGES = ("torch", "transformers", "peft", "deepspeed")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a student must be used with: its prompt, its precision, the settings of its evidence, and its base.
+
+    `bins` is null for a student that answers in words.
+    """
+
+    bins: int | None
+    prompt: str
+    dtype: torch.dtype
+    media_settings: config.Media
+    base: str
+    revision: str | None
+    base_digest: str
+
+
+def write(
+    output: Path,
+    student: Student,
+    model: Omni,
+    settings: config.Student,
+    media_settings: config.Media,
+    origin: Mapping[str, str | None],
+    run: Mapping[str, Any],
+    log: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write the student's directory whole or not at all.
+
+    `origin` names the base: its path or hub name, its revision and the digest of its weights.  `run` is what the run
+    card tells of the data and the training.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.", suffix=".part") as parent:
+        made = Path(parent) / output.name
+        made.mkdir()
+        _write_weights(made, student, origin)
+        # Else the padding of the last batch would be saved too, and none after a training resumed at its end.
+        model.processor.tokenizer.backend_tokenizer.no_padding()
+        model.processor.save_pretrained(made)
+        shown = media_settings.model_copy(update={"ffmpeg": None})  # the path is this machine's, not the student's
+        used_with = {
+            "bins": settings.bins if student.head is not None else None,
+            "prompt": settings.prompt,
+            "dtype": settings.training.dtype,
+            "media": shown.model_dump(mode="json"),
+        }
+        write_json(made / USED_WITH, {**used_with, **origin})
+        parameters = sum(weight.numel() for weight in student.parameters())
+        trained = sum(weight.numel() for weight in student.parameters() if weight.requires_grad)
+        write_json(made / "parameters.json", {"parameters": parameters, "trained": trained})
+        versions = {package: version(package) for package in PACKAGES}
+        card = {**run, **origin, "settings": settings.model_dump(mode="json"), "versions": versions}
+        write_json(made / "run_card.json", card)
+        write_text(made / "README.md", _model_card(settings, origin, run, parameters, trained))
+        write_table(made / "training_log.parquet", TRAINING_LOG, log)
+        if output.exists():
+            shutil.rmtree(output)
+        made.rename(output)
+
+
+def describe(directory: Path) -> Description:
+    """Read what a student must be used with.
+
+    Raises ValueError when `directory` holds no student, or one that another version of this program wrote.
+    """
+    file = directory / USED_WITH
+    try:
+        found = read_json(file)
+    except OSError as error:
+        raise ValueError(f"{file}: {error.strerror}; give the directory of a trained student") from error
+    try:
+        found["media_settings"] = config.Media.model_validate(found.pop("media"))
+        return Description(**{**found, "dtype": DTYPES[found["dtype"]]})
+    except (KeyError, TypeError, ValidationError) as error:
+        raise ValueError(f"{file}: not as this version writes it ({error}); train the student again") from error
+
+
+def load(directory: Path, base: str, revision: str | None, dtype: torch.dtype) -> tuple[Omni, Reader]:
+    """Load a student with its base, in evaluation mode.
+
+    Raises ValueError when it was trained on another base, or lacks a weight.
+    """
+    trained, base_directory = describe(directory), omni.resolve(base, revision)
+    base_digest = omni.digest(base_directory)
+    if trained.base_digest != base_digest:
+        raise ValueError(
+            f"{directory}: trained on the base {trained.base} with the digest {trained.base_digest[:12]}, "
+            f"but the given base has {base_digest[:12]}; give that base, or train the student again"
+        )
+    model = omni.load(base_directory, dtype)
+    adapters = load_file(directory / ADAPTER)  # first, since PEFT would look for a pickle in its place
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # PEFT's use of transformers
+        adapted = PeftModel.from_pretrained(model.thinker, directory, autocast_adapter_dtype=False)
+    if adapters.keys() != _adapters(adapted).keys():
+        raise ValueError(f"{directory}: {ADAPTER} has other adapters than its configuration; train the student again")
+    head = None
+    if trained.bins is not None:
+        rows = load_file(directory / HEAD)
+        head = nn.Linear(model.thinker.config.text_config.hidden_size, trained.bins, bias=False, dtype=dtype)
+        if {name: weight.shape for name, weight in rows.items()} != {"weight": head.weight.shape}:
+            raise ValueError(f"{directory}: {HEAD} is no head of {trained.bins} rows alone; train the student again")
+        head.load_state_dict(rows)
+    return model, Reader(adapted, head).eval()
+
+
+def _write_weights(directory: Path, student: Student, origin: Mapping[str, str | None]) -> None:
+    adapters = {name: weight.cpu().contiguous() for name, weight in _adapters(student.adapted).items()}
+    save_file(adapters, directory / ADAPTER, metadata={"format": "pt"})
+    adapter_config = student.adapted.peft_config["default"].to_dict()
+    adapter_config |= {"base_model_name_or_path": origin["base"], "revision": origin["revision"]}
+    adapter_config["inference_mode"] = True
+    plain = {key: sorted(value) if isinstance(value, set) else value for key, value in adapter_config.items()}
+    write_json(directory / "adapter_config.json", plain)
+    if student.head is not None:
+        head = {name: weight.cpu().contiguous() for name, weight in student.head.state_dict().items()}
+        save_file(head, directory / HEAD, metadata={"format": "pt"})
+
+
+def _adapters(adapted: Any) -> dict[str, torch.Tensor]:
+    # Whether the vocabulary was changed too, which PEFT would look up on the hub, is known: it was not.
+    weights: dict[str, torch.Tensor] = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    return weights
+
+
+def _model_card(
+    settings: config.Student, origin: Mapping[str, str | None], run: Mapping[str, Any], parameters: int, trained: int
+) -> str:
+    read_out = (
+        f"a distribution over {settings.bins} probabilities from 0 to 1, whose mean is the answer (CLUE-D)"
+        if settings.read_out == "distribution"
+        else "text such as `<answer>0.65</answer>` (CLUE-T)"
+    )
+    sources = "\n".join(
+        f"* {dataset}: {', '.join(source.modalities)}; "
+        + (f"labels of the teacher {source.teacher}, {source.label}" if source.teacher else "its own probabilities")
+        for dataset, source in settings.sources.items()
+    )
+    return f"""---
+base_model: {origin["base"]}
+library_name: peft
+---
+# A student for uncertain inference over text, sound and video
+
+Given a premise and a hypothesis it says how probable the hypothesis is, as {read_out}.
+
+* Base: {origin["base"]}, revision {origin["revision"]}, digest {str(origin["base_digest"])[:16]}
+* {parameters:,} parameters, of which {trained:,} were trained: adapters of rank {settings.lora.rank}
+* Prompt: {settings.prompt}
+* {run["counts"]["items"]:,} items on {run["premises"]:,} premises, {run["steps"]:,} steps
+
+Trained on:
+
+{sources}
+
+`run_card.json` has the settings, versions and digests; `training_log.parquet` has the loss of every step.
+The probabilities are the teacher's or annotators' degrees of belief, learned from the data above.  They are no
+facts on people or events, and have not been checked on other data.
+"""

@@ -1,0 +1,165 @@
+"""Predict with a trained student: each premise is read once for all of its hypotheses."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from umui.backbone.encoding import Encoder
+from umui.backbone.generation import greedy
+from umui.backbone.omni import Omni
+from umui.backbone.packing import Suffix, pack
+from umui.backbone.premise_reader import PremiseReader, Shelf, shelf
+from umui.config import run as config
+from umui.evidence.decoded import AskedPremise, Evidence, Premise, View
+from umui.files.parquet import read_table, shard_of, write_table
+from umui.processes.progress import reported
+from umui.students import directory as student_directory
+from umui.students.student import Reader, answer_text, parse_answer
+from umui.students.targets import expectation
+from umui.tables import ITEMS, MODALITIES, PREDICTIONS
+
+_COLUMNS = ["item_id", "split", "premise_id", "modality", "premise_text", "media_id", "hypothesis"]
+
+
+def predict_shard(
+    settings: config.Student,
+    media_settings: config.Media,
+    base: str,
+    revision: str | None,
+    student: Path,
+    views: Sequence[tuple[View, str, str]],
+    splits: list[str],
+    items: list[Path],
+    shard: int,
+    shards: int,
+    evidence: Path,
+    workers: int,
+    features: Path | None = None,
+    features_mb: int = 0,
+) -> None:
+    """Write the predictions on one shard's items of the splits; `features` are kept between runs (premise_reader.py).
+
+    A view is what is shown, the model's name in its table, and the table; but for the full one it is of audiovisual
+    items alone.
+
+    Raises ValueError when the student was trained on another base.
+    """
+    torch.set_num_threads(workers)
+    model, trained = load(student, base, revision)
+    shown = Evidence.read([evidence])
+    encoder = Encoder(model, settings.prompt, media_settings, shown)
+    base_digest = student_directory.describe(student).base_digest
+    with shelf(features, features_mb, base_digest, media_settings, trained.thinker) as kept_features:
+        predictor = Predictor(trained, encoder, kept_features)
+        for view, name, predictions in views:
+            asked = _asked(items, splits, shard, shards, view)
+            if encoder.claim_first:
+                asked = _apart(asked)
+            rows = _predicted(predictor, encoder, shown, asked, name, settings.batch_premises)
+            write_table(Path(predictions), PREDICTIONS, rows)
+
+
+def _predicted(
+    predictor: "Predictor", encoder: Encoder, shown: Evidence, asked: "Asked", name: str, batch_premises: int
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    able = {premise: hypotheses for premise, hypotheses in asked.items() if encoder.can_show(premise)}
+    for premise in asked.keys() - able.keys():
+        rows += [_row(item_id, name, ("no_evidence", None, None)) for item_id, _ in asked[premise]]
+    batches = list(_batches(able, shown, batch_premises))
+    for batch in reported(batches, len(batches), "batches of premises"):
+        answers = predictor.answer(batch, [[hypothesis for _, hypothesis in able[premise]] for premise in batch])
+        item_ids = [item_id for premise in batch for item_id, _ in able[premise]]
+        rows += [_row(item_id, name, answer) for item_id, answer in zip(item_ids, answers, strict=True)]
+    return rows
+
+
+def load(student: Path, base: str, revision: str | None) -> tuple[Omni, Reader]:
+    """Load a student with its base, on the GPU where there is one.
+
+    Raises ValueError when the student was trained on another base.
+    """
+    model, trained = student_directory.load(student, base, revision, student_directory.describe(student).dtype)
+    return model, trained.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+Answer = tuple[str, float | None, list[float] | None]  # status, probability, distribution
+Asked = dict[Premise, list[tuple[str, str]]]  # item_id and hypothesis of each item
+
+
+class Predictor:
+    """Answers batches of premises with their hypotheses."""
+
+    def __init__(self, student: Reader, encoder: Encoder, shelf: Shelf | None = None) -> None:
+        self._student, self._encoder = student, encoder
+        self._reader = PremiseReader(encoder, student.thinker, shelf, memory_bytes=0)
+        self._most_tokens = len(encoder.suffix("", answer_text(0)).answer)  # no answer of the trained form is longer
+
+    @torch.no_grad()
+    def answer(self, premises: Sequence[Premise], hypotheses: Sequence[Sequence[str]]) -> list[Answer]:
+        """Return the answers on all hypotheses, premise by premise."""
+        encoded, features = self._reader.read(premises)
+        suffixes = [
+            [self._encoder.hypothesis(premise, hypothesis) for hypothesis in group]
+            for premise, group in zip(premises, hypotheses, strict=True)
+        ]
+        if self._student.head is None:
+            texts = self._texts(encoded, features, suffixes)
+            return [("ok" if (said := parse_answer(text)) is not None else "unparsed", said, None) for text in texts]
+        batch = pack(encoded, suffixes, self._encoder.pad_token).to(self._student.thinker.device)
+        masses_NI = self._student.masses(batch, features)
+        both = zip(expectation(masses_NI).tolist(), masses_NI.tolist(), strict=True)
+        return [("ok", probability, masses) for probability, masses in both]
+
+    def _texts(self, encoded: Any, features: Any, suffixes: Sequence[Sequence[Suffix]]) -> list[str]:
+        thinker, ends = self._student.thinker, (self._encoder.end_token, self._encoder.pad_token)
+        answers = greedy(thinker, encoded, features, suffixes, self._most_tokens, *ends)
+        return [self._encoder.text(answer) for answer in answers]
+
+
+def _asked(items: Sequence[Path], splits: Sequence[str], shard: int, shards: int, view: View) -> Asked:
+    """Return the shard's items by premise, each premise as the view shows it."""
+    table = read_table(items, ITEMS, _COLUMNS)
+    table = table.filter(pc.is_in(table["split"], pa.array(splits, pa.string())))
+    if view != "full":
+        table = table.filter(pc.equal(table["modality"], "audiovisual"))
+    asked: Asked = defaultdict(list)
+    for row in table.to_pylist():
+        if shard_of(row["media_id"], row["premise_id"], shards) == shard:
+            premise = Premise(row["premise_id"], row["modality"], row["premise_text"], row["media_id"])
+            asked[premise.seen_as(view)].append((row["item_id"], row["hypothesis"]))
+    return asked
+
+
+def _apart(asked: Asked) -> Asked:
+    """Return each hypothesis with its premise as a premise of its own."""
+    apart: Asked = defaultdict(list)
+    for premise, group in asked.items():
+        for item_id, hypothesis in group:
+            apart[AskedPremise.of(premise, hypothesis)].append((item_id, hypothesis))
+    return apart
+
+
+def _batches(asked: Asked, evidence: Evidence, size: int) -> Iterator[list[Premise]]:
+    """Yield batches of one modality and similar lengths, the longest first: memory runs out at once or never."""
+    for modality in MODALITIES:
+        premises = [premise for premise in asked if premise.modality == modality]
+        premises.sort(key=lambda premise: _length(premise, evidence), reverse=True)
+        for start in range(0, len(premises), size):
+            yield premises[start : start + size]
+
+
+def _length(premise: Premise, evidence: Evidence) -> tuple[float, ...]:
+    media_id = premise.media_id
+    return evidence.n_frames(media_id), evidence.sound_s(media_id), len(premise.text or "")
+
+
+def _row(item_id: str, model: str, answer: Answer) -> dict[str, Any]:
+    status, probability, distribution = answer
+    row = {"item_id": item_id, "model": model, "status": status}
+    return {**row, "probability": probability, "distribution": distribution}
