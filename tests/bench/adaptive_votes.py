@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from umui.asking.adaptive import confidence_interval, enough
-from umui.config.run import Adaptive
+from umui.config.judges import Adaptive
 from umui.files.parquet import read_table
 from umui.tables import ITEMS, VOTES
 

@@ -18,8 +18,9 @@ import ffmpeg
 import yaml
 from bench import Row, compared, machine, parser, record
 
-from umui.config import run as config
-from umui.files.parquet import digest_file, write_table
+from umui.config.models import Media
+from umui.files.digests import digest_file
+from umui.files.parquet import write_table
 from umui.media.extraction import extract_shard
 from umui.processes import ffmpeg as ffmpeg_process
 from umui.tables import ITEMS
@@ -60,12 +61,12 @@ def items_of(clips: list[Path], path: Path) -> Path:
     return path
 
 
-def by_stage(settings: config.Media, items: Path, output: Path) -> None:
+def by_stage(settings: Media, items: Path, output: Path) -> None:
     """Extract as the workflow does."""
     extract_shard(settings, [items], 0, 1, output / "media.parquet", output / "evidence.parquet", CORES)
 
 
-def by_xargs(settings: config.Media, clips: list[Path], output: Path, threads: str = "0") -> None:
+def by_xargs(settings: Media, clips: list[Path], output: Path, threads: str = "0") -> None:
     """Run one ffmpeg a file, as many at a time as there are cores; with 0 threads ffmpeg chooses their number."""
     pictures = f"fps={settings.frame_rate_hz},{SCALED.format(settings.frame_size_px)}"
     command = [
@@ -78,7 +79,7 @@ def by_xargs(settings: config.Media, clips: list[Path], output: Path, threads: s
     subprocess.run(command, input=names.encode(), check=True)
 
 
-def by_script(settings: config.Media, clips: list[Path], output: Path) -> None:
+def by_script(settings: Media, clips: list[Path], output: Path) -> None:
     """Run two ffmpegs a file, one after the other."""
     run = partial(ffmpeg.run, cmd=ffmpeg_process.binary(), quiet=True, overwrite_output=True)
     for clip in clips:
@@ -88,7 +89,7 @@ def by_script(settings: config.Media, clips: list[Path], output: Path) -> None:
         run(ffmpeg.input(str(clip)).audio.output(str(output / f"{clip.stem}.flac"), ar=settings.sample_rate_hz, ac=1))
 
 
-def measure(case: str, settings: config.Media, repeats: int) -> list[Row]:
+def measure(case: str, settings: Media, repeats: int) -> list[Row]:
     """Compare ours with both other ways on new files."""
     size, rate_hz, duration_s, files = CASES[case]
     with TemporaryDirectory(prefix="umui-bench-") as directory:
@@ -130,7 +131,7 @@ def main() -> None:
     arguments.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     chosen = arguments.parse_args()
     root = Path(__file__).parents[2]
-    settings = config.Media.model_validate(yaml.safe_load((root / "config.yaml").read_text())["media"])
+    settings = Media.model_validate(yaml.safe_load((root / "config.yaml").read_text())["media"])
     print(f"{machine()}, ffmpeg {ffmpeg_process.version(ffmpeg_process.binary())}")
     record(chosen.output, [row for case in chosen.cases for row in measure(case, settings, chosen.repeats)])
 

@@ -17,8 +17,11 @@ from bench import Row, compared, machine, parser, record
 from manifests import write_manifest
 from processes import ROOT, Spent, stage
 
-from umui.config import run as config
-from umui.files import parquet as artifacts
+from umui.config.datasets import Manifest
+from umui.config.evaluation import Evaluation
+from umui.config.models import Media
+from umui.files.digests import digest_file
+from umui.files.parquet import write_table
 from umui.tables import ITEMS, PREDICTIONS
 
 FACTORS = (1, 2, 4, 8)
@@ -38,7 +41,7 @@ def item(number: int, **given: object) -> dict[str, object]:
 
 def importing(directory: Path, items: int) -> Spent:
     """Import a manifest."""
-    settings = config.Manifest(kind="manifest", file=str(write_manifest(directory / "pairs.csv", items)))
+    settings = Manifest(kind="manifest", file=str(write_manifest(directory / "pairs.csv", items)))
     return stage(
         "import-items", "--settings", settings.as_json(), "--dataset", "bench",
         "--items", str(directory / "items.parquet"), "--left-out", str(directory / "left_out.parquet"),
@@ -53,10 +56,10 @@ def evidence(directory: Path, items: int) -> Spent:
         if not path.exists():
             soundfile.write(path, 0.1 * random.standard_normal(441_000), 44_100)
         rows.append(item(number, modality="audio", premise_text=None, media_path=str(path),
-                         media_id=artifacts.digest_file(path)))  # fmt: skip
-    artifacts.write_table(directory / "sounds.parquet", ITEMS, rows)
+                         media_id=digest_file(path)))  # fmt: skip
+    write_table(directory / "sounds.parquet", ITEMS, rows)
     return stage(
-        "extract-evidence", "--settings", config.Media.model_validate(SETTINGS["media"]).as_json(),
+        "extract-evidence", "--settings", Media.model_validate(SETTINGS["media"]).as_json(),
         "--items", str(directory / "sounds.parquet"), "--shard", "0", "--shards", "1", "--workers", "2",
         "--media", str(directory / "media.parquet"), "--evidence", str(directory / "evidence.parquet"),
     )  # fmt: skip
@@ -64,15 +67,15 @@ def evidence(directory: Path, items: int) -> Spent:
 
 def evaluation(directory: Path, items: int) -> Spent:
     """Evaluate predictions with all metrics and intervals."""
-    artifacts.write_table(directory / "i.parquet", ITEMS, [item(number) for number in range(items)])
+    write_table(directory / "i.parquet", ITEMS, [item(number) for number in range(items)])
     answers = [
         {"item_id": f"bench/{number:07d}#0", "model": "m", "probability": (number * 53 % 101) / 100,
          "distribution": None, "status": "ok"}
         for number in range(items)
     ]  # fmt: skip
-    artifacts.write_table(directory / "p.parquet", PREDICTIONS, answers)
+    write_table(directory / "p.parquet", PREDICTIONS, answers)
     return stage(
-        "evaluate", "--settings", config.Evaluation.model_validate(SETTINGS["evaluation"]).as_json(),
+        "evaluate", "--settings", Evaluation.model_validate(SETTINGS["evaluation"]).as_json(),
         "--model", "m", "--role", "student", "--items", str(directory / "i.parquet"),
         "--predictions", str(directory / "p.parquet"), "--metrics", str(directory / "m.parquet"),
     )  # fmt: skip

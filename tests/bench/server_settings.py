@@ -19,7 +19,8 @@ from bench import compared, machine, parser, record
 from teacher import ROOT, Bench, premises_in_turn
 
 from umui.asking.server import Address, serving
-from umui.config import run as config
+from umui.config.judges import Judge
+from umui.config.models import Media
 from umui.tables import MODALITIES
 
 CHANGES: dict[str, dict[str, dict[str, Any]]] = {
@@ -36,7 +37,7 @@ CHANGES: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-def changed(settings: config.Judge, change: dict[str, dict[str, Any]]) -> config.Judge:
+def changed(settings: Judge, change: dict[str, dict[str, Any]]) -> Judge:
     """Return the settings with the change."""
     sections = {name: getattr(settings, name).model_copy(update=update) for name, update in change.items()}
     return settings.model_copy(update=sections)
@@ -55,7 +56,7 @@ class Server:
 
 
 @contextmanager
-def running(settings: config.Judge, media: config.Media, results: Path, warm_up: list[str]) -> Iterator[Server]:
+def running(settings: Judge, media: Media, results: Path, warm_up: list[str]) -> Iterator[Server]:
     """Run a server that has answered once."""
     with TemporaryDirectory(prefix="umui-bench-") as directory:
         bench = Bench(settings, media, results, Path(directory))
@@ -74,8 +75,8 @@ def main() -> None:
     arguments.add_argument("--changes", nargs="+", choices=CHANGES, default=list(CHANGES), metavar="CHANGE")
     chosen = arguments.parse_args()
     section = yaml.safe_load((ROOT / "config.yaml").read_text())
-    media = config.Media.model_validate(section["media"])
-    settings = config.Judge.model_validate(section["teachers"]["tiny-teacher"] | {"splits": ["test"]})
+    media = Media.model_validate(section["media"])
+    settings = Judge.model_validate(section["teachers"]["tiny-teacher"] | {"splits": ["test"]})
     there = premises_in_turn(chosen.results, MODALITIES)
     warm_up = next(there)
     rounds = [[name for _ in range(chosen.premises) for name in next(there)] for _ in range(chosen.repeats)]

@@ -34,7 +34,8 @@ from umui.asking.messages import build
 from umui.asking.planning import Question, plan
 from umui.asking.server import Address, flags, serving
 from umui.asking.usage import usage
-from umui.config import run as config
+from umui.config.judges import Endpoint, Judge
+from umui.config.models import Media
 from umui.evidence.shelf import EvidenceShelf
 from umui.files.parquet import read_table, write_table
 from umui.tables import ITEMS, MODALITIES
@@ -57,7 +58,7 @@ def premises_in_turn(results: Path, modalities: tuple[str, ...]) -> Iterator[lis
 class Bench:
     """A running server, the engine beside it, and the ways to ask them about some premises."""
 
-    def __init__(self, settings: config.Judge, media: config.Media, results: Path, work: Path) -> None:
+    def __init__(self, settings: Judge, media: Media, results: Path, work: Path) -> None:
         self.settings, self.media, self.results, self.work = settings, media, results, work
         self.model = str(results / "models/tiny-teacher")
         self.evidence = results / "evidence/0.parquet"
@@ -75,7 +76,7 @@ class Bench:
 
     def ours(self, address: Address, items: Path) -> float:
         """Ask as a job does; return votes a second."""
-        endpoint = config.Endpoint(url=address.url, model=address.model, key_variable="BENCH_KEY")
+        endpoint = Endpoint(url=address.url, model=address.model, key_variable="BENCH_KEY")
         settings = self.settings.model_copy(update={"endpoint": endpoint})
         out = self.work / items.stem
         before_s = time.process_time()
@@ -142,7 +143,7 @@ def resized(hidden_size: int, layers: int) -> list[str]:
 
 
 @contextmanager
-def engine_of(model: str, settings: config.Judge, media: config.Media, modalities: list[Any]) -> Iterator[Any]:
+def engine_of(model: str, settings: Judge, media: Media, modalities: list[Any]) -> Iterator[Any]:
     """Run the engine with the flags of our server, and as much memory and one thread as it has."""
     os.environ.update(
         VLLM_CPU_KVCACHE_SPACE=f"{settings.server.kv_cache_gib:g}",
@@ -177,8 +178,8 @@ def main() -> None:
     if (chosen.hidden_size is None) != (chosen.layers is None) or (chosen.hidden_size or 0) % (2 * HEAD_SIZE):
         arguments.error(f"give --hidden-size, a multiple of {2 * HEAD_SIZE}, and --layers together")
     section = yaml.safe_load((ROOT / "config.yaml").read_text())
-    media = config.Media.model_validate(section["media"])
-    settings = config.Judge.model_validate(section["teachers"]["tiny-teacher"] | {"splits": ["test"]})
+    media = Media.model_validate(section["media"])
+    settings = Judge.model_validate(section["teachers"]["tiny-teacher"] | {"splits": ["test"]})
     case = f"modalities={len(chosen.modalities)},premises={chosen.premises},votes={settings.sampling.votes}"
     if chosen.hidden_size:
         settings.server.arguments.extend(resized(chosen.hidden_size, chosen.layers))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from umui.cli import STAGES as FUNCTIONS
 from umui.cli import parser
 
 PACKAGE = Path(__file__).parents[2] / "workflow" / "umui"
@@ -17,8 +18,8 @@ STAGES: dict[str, argparse.ArgumentParser] = next(
 @pytest.mark.parametrize("name", STAGES)
 def test_a_subcommand_fits_its_function(name: str) -> None:
     stage = STAGES[name]
-    module, _, function = stage.get_default("function").partition(":")
-    file = PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    module, _, function = FUNCTIONS[name].partition(":")
+    file = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
     (found,) = [
         node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef) and node.name == function
     ]

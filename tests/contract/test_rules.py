@@ -9,7 +9,7 @@ import pytest
 import yaml
 from dry_runs import plan
 
-from umui.config.run import dataset_from_json
+from umui.config.datasets import dataset_from_json
 
 ROOT = Path(__file__).parents[2]
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))

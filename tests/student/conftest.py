@@ -9,7 +9,8 @@ import torch
 from student_world import HYPOTHESES, TINY, base_model, evidence_of, item, label
 
 from umui.backbone import omni
-from umui.files.parquet import digest_bytes, write_table
+from umui.files.digests import digest_bytes
+from umui.files.parquet import write_table
 from umui.tables import EVIDENCE, ITEMS, LABELS, MODALITIES
 
 

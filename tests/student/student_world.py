@@ -10,9 +10,11 @@ import yaml
 from PIL import Image
 
 from umui.backbone import omni
-from umui.config import run as config
+from umui.config.models import Media, Tiny
+from umui.config.students import Student
 from umui.evidence.decoded import Premise
-from umui.files.parquet import digest_bytes, read_rows
+from umui.files.digests import digest_bytes
+from umui.files.parquet import read_rows
 from umui.models import tiny_architecture
 from umui.students.predict import predict_shard
 from umui.students.train import train
@@ -20,8 +22,8 @@ from umui.tables import ITEMS, MODALITIES, PREDICTIONS
 
 HYPOTHESES = ("It is red.", "It was blue before, and will be again.", "Two of them differ.", "Nothing happened.")
 DEFAULT = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
-MEDIA = config.Media(**DEFAULT["media"] | {"frame_rate_hz": 6.25, "frame_size_px": 56, "sample_rate_hz": 16000})
-TINY = config.Tiny(
+MEDIA = Media(**DEFAULT["media"] | {"frame_rate_hz": 6.25, "frame_size_px": 56, "sample_rate_hz": 16000})
+TINY = Tiny(
     **DEFAULT["models"]["tiny-teacher"]["tiny"]
     | {"hidden_size": 64, "layers": 2, "tower_hidden_size": 32, "steps": 3, "premises_per_step": 2}
 )
@@ -30,7 +32,7 @@ TINY = config.Tiny(
 EVERYWHERE = DEFAULT["students"]["clue-d"]["lora"] | {"dropout": 0.0}  # adapters that learn even on random weights
 
 
-def base_model(settings: config.Tiny, directory: Path) -> Path:
+def base_model(settings: Tiny, directory: Path) -> Path:
     """Write a model with random weights into `directory`."""
     words = [*HYPOTHESES, "Claim: user assistant system the balls were drawn", "<answer>0.65</answer>"]
     processor = tiny_architecture.processor(settings, MEDIA, words)
@@ -38,7 +40,7 @@ def base_model(settings: config.Tiny, directory: Path) -> Path:
     return directory
 
 
-def student_settings(**changes: Any) -> config.Student:
+def student_settings(**changes: Any) -> Student:
     """Settings of a student; `changes` are by key, those of the training too."""
     settings = DEFAULT["students"]["clue-d"] | {
         "prompt": "claim-v1", "bins": 20, "sigma": 0.05, "batch_premises": 3,
@@ -51,7 +53,7 @@ def student_settings(**changes: Any) -> config.Student:
         "warmup_steps": 2, "ranks": 1, "seed": 3,
     }  # fmt: skip
     training |= {key: changes.pop(key) for key in list(changes) if key in training}
-    return config.Student.model_validate({**settings, **changes, "training": training})
+    return Student.model_validate({**settings, **changes, "training": training})
 
 
 def item(
@@ -95,7 +97,7 @@ def _sound(random: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
-def run(settings: config.Student, base: Path, world: dict[str, Path], directory: Path, **features: Any) -> Path:
+def run(settings: Student, base: Path, world: dict[str, Path], directory: Path, **features: Any) -> Path:
     train(
         settings,
         MEDIA,
@@ -117,7 +119,7 @@ def contents(student: Path) -> dict[str, bytes]:
 
 
 def predict(
-    student: Path, base: Path, world: dict[str, Path], output: Path, settings: config.Student, **changes: Any
+    student: Path, base: Path, world: dict[str, Path], output: Path, settings: Student, **changes: Any
 ) -> list[dict[str, Any]]:
     view = changes.pop("view", "full")
     given = {"splits": ["test"], "shard": 0, "shards": 1, "workers": 1} | changes

@@ -1,6 +1,6 @@
 """The section `evaluation` of the configuration, as most tests of figures have it."""
 
-from umui.config.run import Evaluation, HypothesisOnly
+from umui.config.evaluation import Evaluation, HypothesisOnly
 
 SETTINGS = Evaluation(
     splits=["test"], confidence=0.95, replicates=500, reliability_bins=10,

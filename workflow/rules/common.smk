@@ -16,7 +16,8 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from umui.environments import build as environment
-from umui.files.parquet import source_digest
+from umui.cli import STAGES
+from umui.files.code import source_digest
 from umui.config.judges import CIRCUMSTANCES
 from umui.config.loading import ConfigError, load
 from umui.prompts.rendering import answer_form
@@ -72,9 +73,10 @@ wildcard_constraints:
     control="constant|majority|hypothesis-only",
 
 
-def code(module):
-    """The digest of a stage's code: Snakemake reruns the stage when, and only when, it changes."""
-    return source_digest(f"umui.{module}")
+def code(stage, *adapters):
+    """The digest of a stage's code, and of what it finds by name: it is rerun when, and only when, that changes."""
+    modules = [name.partition(":")[0] for name in (STAGES[stage], *adapters)]
+    return "".join(source_digest(f"umui.{module}") for module in modules)
 
 
 def environment_name(family):

@@ -27,7 +27,7 @@ rule build_urn:
         job=JOB["core"],
         settings=lambda wildcards: CONFIG.datasets[wildcards.dataset].as_json(),
         dataset="{dataset}",
-        code=code("datasets.urn.world"),
+        code=code("build-urn"),
     shell:
         """
         {params.job} --code {params.code} --outputs {output} -- \
@@ -57,7 +57,7 @@ rule import_items:
         settings=lambda wildcards: CONFIG.datasets[wildcards.dataset].as_json(),
         dataset="{dataset}",
         code=lambda wildcards: code(
-            f"datasets.{CONFIG.datasets[wildcards.dataset].kind}"
+            "import-items", f"datasets.{CONFIG.datasets[wildcards.dataset].kind}:pairs"
         ),
     shell:
         """
@@ -83,7 +83,7 @@ rule download:
     params:
         name="{download}",
         lock="data/downloads/{download}.lock.yaml",
-        code=code("datasets.download.fetch"),
+        code=code("download"),
     shell:
         """
         python -m umui.cli download --downloads {input.downloads} --name {params.name} --lock {params.lock} \

@@ -39,7 +39,7 @@ rule predict_control:
         settings=lambda _: CONFIG.evaluation.as_json(),
         splits=PREDICTED_SPLITS,
         kind="{control}",
-        code=code("evaluation.controls"),
+        code=code("control"),
     shell:
         """
         python -m umui.cli control --settings {params.settings:q} --kind {params.kind} --items {input.item_tables} \
@@ -59,7 +59,7 @@ rule predict_oracle:
     params:
         settings=lambda _: CONFIG.evaluation.as_json(),
         splits=CONFIG.evaluation.splits,
-        code=code("evaluation.controls"),
+        code=code("control"),
     shell:
         """
         python -m umui.cli control --settings {params.settings:q} --kind oracle --items {input.item_tables} \
@@ -82,7 +82,7 @@ rule controls:
         "../../envs/core.yaml"
     params:
         settings=lambda _: CONFIG.evaluation.as_json(),
-        code=code("evaluation.control_table"),
+        code=code("control-table"),
     shell:
         """
         python -m umui.cli control-table --settings {params.settings:q} --items {input.item_tables} \
@@ -103,7 +103,7 @@ rule leakage:
         "../../envs/core.yaml"
     params:
         splits=CONFIG.evaluation.splits,
-        code=code("evaluation.leakage"),
+        code=code("leakage"),
     shell:
         """
         python -m umui.cli leakage --items {input.item_tables} --splits {params.splits} --csv {output.csv} 2>{log}
@@ -125,7 +125,7 @@ rule predict_by_labels:
             "title"
         ],
         splits=PREDICTED_SPLITS,
-        code=code("evaluation.controls"),
+        code=code("labels-as-predictions"),
     shell:
         """
         python -m umui.cli labels-as-predictions --name {params.name:q} --items {input.item_tables} \
@@ -151,7 +151,7 @@ rule evaluate:
         settings=lambda _: CONFIG.evaluation.as_json(),
         title=lambda wildcards: ENTRIES[wildcards.entry]["title"],
         role=lambda wildcards: ENTRIES[wildcards.entry]["role"],
-        code=code("evaluation.evaluate"),
+        code=code("evaluate"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
@@ -177,7 +177,7 @@ rule evaluate_scaled:
         settings=lambda _: CONFIG.evaluation.as_json(),
         title=lambda wildcards: ENTRIES[wildcards.entry]["title"],
         role=lambda wildcards: ENTRIES[wildcards.entry]["role"],
-        code=code("evaluation.temperature"),
+        code=code("evaluate-scaled"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
@@ -206,7 +206,7 @@ rule compare:
         settings=lambda _: CONFIG.evaluation.as_json(),
         predictions=named_files("--predictions", PREDICTIONS),
         pairs=pairs(),
-        code=code("evaluation.compare"),
+        code=code("compare"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
@@ -237,7 +237,7 @@ rule differences:
             "--predictions",
             {entry["title"]: entry["files"] for entry in COMPARED.values()},
         ),
-        code=code("evaluation.differences"),
+        code=code("differences"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
@@ -289,7 +289,7 @@ rule impact:
             f"--pair '{new['title']}' '{old['title']}'"
             for old, new in impact_pairs(wildcards)
         ),
-        code=code("evaluation.impact"),
+        code=code("impact"),
     shell:
         """
         python -m umui.cli impact --settings {params.settings:q} --items {input.item_tables} {params.old} \
@@ -312,7 +312,7 @@ rule agreement:
         job=JOB["core"],
         settings=lambda _: CONFIG.evaluation.as_json(),
         predictions=named_files("--predictions", RATERS),
-        code=code("evaluation.curves.agreement"),
+        code=code("agreement"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
@@ -342,7 +342,7 @@ rule distributions:
         predictions=lambda wildcards: named_files(
             "--predictions", DISTRIBUTIONS[wildcards.figure]
         ),
-        code=code("evaluation.curves.distributions"),
+        code=code("distributions"),
     shell:
         """
         python -m umui.cli distributions --settings {params.settings:q} --items {input.item_tables} \
@@ -372,7 +372,7 @@ rule reliability:
             },
         ),
         # fmt: skip
-        code=code("evaluation.curves.reliability"),
+        code=code("reliability"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} -- \

@@ -26,7 +26,7 @@ rule extract_evidence:
         settings=lambda _: CONFIG.media.as_json(),
         shards=CONFIG.shards,
         shard="{shard}",
-        code=code("media.extraction"),
+        code=code("extract-evidence"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} -- \

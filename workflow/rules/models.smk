@@ -31,7 +31,7 @@ rule make_model:
         media=lambda _: CONFIG.media.as_json(),
         name="{model}",
         prompt=lambda wildcards: prompt_of_model(wildcards.model),
-        code=code("models.tiny"),
+        code=code("make-model"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} --gpus {resources.gpu} -- \
@@ -54,6 +54,6 @@ rule lock_models:
     params:
         python=python_of("student"),
         config=lambda _: CONFIG.as_json(),
-        code=code("models.revisions"),
+        code=code("lock-models"),
     shell:
         "{params.python} -m umui.cli lock-models --settings {params.config:q} --lock {output.lock} 2> {log}"

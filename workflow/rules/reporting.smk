@@ -29,7 +29,7 @@ rule table:
         ratios=lambda wildcards: (
             negative_ratios() if wildcards.table == "table4" else ""
         ),
-        code=code("reporting.tables"),
+        code=code("table"),
     shell:
         """
         python -m umui.cli table --table {params.table} --settings {params.settings:q} --metrics {input.metrics} \
@@ -50,7 +50,7 @@ rule hyperparameters:
     conda:
         "../../envs/core.yaml"
     params:
-        code=code("papers.clue.hyperparameters"),
+        code=code("hyperparameters"),
     shell:
         """
         python -m umui.cli hyperparameters --run-config {input.run_config} --csv {output.csv} \
@@ -74,7 +74,7 @@ rule paper_comparison:
     conda:
         "../../envs/core.yaml"
     params:
-        code=code("papers.clue.comparison"),
+        code=code("paper-comparison"),
     shell:
         """
         python -m umui.cli paper-comparison --published {input.published} --metrics {input.metrics} \
@@ -116,7 +116,7 @@ rule coverage:
         # fmt: skip
         labels=named_files("--labels", all_labels()),
         predictions=named_files("--predictions", PREDICTIONS),
-        code=code("reporting.coverage"),
+        code=code("coverage"),
     shell:
         """
         python -m umui.cli coverage --items {input.item_tables} {params.left_out} {params.left_out_votes} \
@@ -149,7 +149,7 @@ rule impact_page:
     params:
         old=lambda wildcards: TEACHERS[wildcards.old].title,
         new=lambda wildcards: TEACHERS[wildcards.new].title,
-        code=code("reporting.impact"),
+        code=code("impact-page"),
     shell:
         """
         python -m umui.cli impact-page --old {params.old:q} --new {params.new:q} --moves {input.moves} \
@@ -173,7 +173,7 @@ rule reliability_figure:
     conda:
         "../../envs/core.yaml"
     params:
-        code=code("reporting.figures.curves"),
+        code=code("reliability-figure"),
     shell:
         """
         python -m umui.cli reliability-figure --csv {input.csv} --svg {output.svg} --png {output.png} 2>{log}
@@ -195,7 +195,7 @@ rule agreement_figure:
     conda:
         "../../envs/core.yaml"
     params:
-        code=code("reporting.figures.agreement"),
+        code=code("agreement-figure"),
     shell:
         """
         python -m umui.cli agreement-figure --csv {input.csv} --svg {output.svg} --png {output.png} 2>{log}
@@ -219,7 +219,7 @@ rule distributions_figure:
     conda:
         "../../envs/core.yaml"
     params:
-        code=code("reporting.figures.distributions"),
+        code=code("distributions-figure"),
     shell:
         """
         python -m umui.cli distributions-figure --csv {input.csv} --svg {output.svg} --png {output.png} 2>{log}
@@ -248,7 +248,7 @@ rule batching_curves:
     params:
         logs=named_files("--logs", students_by_batching()),
         losses=losses(),
-        code=code("reporting.figures.curves"),
+        code=code("batching-curves"),
     shell:
         """
         python -m umui.cli batching-curves {params.logs} {params.losses} --csv {output.csv} \
@@ -281,7 +281,7 @@ rule training_curves:
         ),
         # fmt: skip
         losses=losses(),
-        code=code("reporting.figures.curves"),
+        code=code("training-curves"),
     shell:
         """
         python -m umui.cli training-curves {params.logs} {params.losses} --csv {output.csv} \
@@ -302,7 +302,7 @@ rule run_config:
         "../../envs/core.yaml"
     params:
         config=lambda _: CONFIG.as_json(),
-        code=code("reporting.run_config"),
+        code=code("run-config"),
     shell:
         "python -m umui.cli run-config --settings {params.config:q} --yaml {output.yaml} 2> {log}"
 
@@ -318,7 +318,7 @@ rule cost:
         "../../envs/core.yaml"
     params:
         config=lambda _: CONFIG.as_json(),
-        code=code("plan.cost"),
+        code=code("cost"),
     shell:
         """
         python -m umui.cli cost --settings {params.config:q} --items {input.item_tables} --csv {output.csv} 2>{log}
@@ -343,7 +343,7 @@ rule usage:
         usage=named_files(
             "--usage", {judge: usage_of(judge) for judge in CONFIG.judges}
         ),
-        code=code("reporting.usage"),
+        code=code("usage"),
     shell:
         """
         python -m umui.cli usage {params.usage} --csv {output.csv} --markdown {output.markdown} 2>{log}

@@ -37,7 +37,7 @@ rule train_student:
         ranks=lambda wildcards: CONFIG.students[wildcards.student].training.ranks,
         name="{student}",
         checkpoints="results/checkpoints/{student}",
-        code=code("students.train"),
+        code=code("train-student"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} \
@@ -84,7 +84,7 @@ rule predict:
         splits=PREDICTED_SPLITS,
         shard="{shard}",
         shards=CONFIG.shards,
-        code=code("students.predict"),
+        code=code("predict"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} --gpus {resources.gpu} -- \

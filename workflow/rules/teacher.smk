@@ -52,7 +52,7 @@ rule ask:
         chosen=lambda wildcards: shards_of_job(**wildcards),
         shards=CONFIG.shards,
         journal="results/journals/{judge}",
-        code=code("asking.ask"),
+        code=code("ask"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} --keeps {params.journals} \
@@ -88,7 +88,7 @@ rule import_votes:
         job=JOB["core"],
         settings=lambda wildcards: CONFIG.imported_teachers[wildcards.judge].as_json(),
         judge="{judge}",
-        code=code("votes.published"),
+        code=code("import-votes"),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
@@ -112,7 +112,7 @@ rule aggregate_votes:
     params:
         settings=lambda wildcards: CONFIG.labels[wildcards.label].as_json(),
         judge="{judge}",
-        code=code("votes.aggregation"),
+        code=code("aggregate"),
     shell:
         """
         python -m umui.cli aggregate --settings {params.settings:q} --votes {input.votes} \

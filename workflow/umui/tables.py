@@ -4,8 +4,8 @@ A row is never dropped in silence: what fails becomes a row with a status.  Prob
 Keys are unique within a table, and a table is sorted by its key, so that the same rows give the same bytes.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -73,6 +73,25 @@ LEFT_OUT = _table(
     ("status", _STRING, "malformed (with the reason), duplicate or unused"),
     ("reason", _STRING, "what is wrong and what would be right"),
 )
+LONGEST_VALUE = 200  # characters of a value that are kept
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A row or field that came to nothing; the columns are those of the left_out table."""
+
+    source: str
+    row: int
+    column: str
+    value: str
+    status: str
+    reason: str
+
+    def as_row(self) -> dict[str, Any]:
+        """Return it as a row of the left_out table, in characters that can be written."""
+        return asdict(self) | {"value": self.value[:LONGEST_VALUE].encode(errors="backslashreplace").decode()}
+
+
 LESSONS = _table(
     "lessons",
     ("premise_id", "lesson"),

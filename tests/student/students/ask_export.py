@@ -11,7 +11,8 @@ import openai
 
 from umui.asking import messages
 from umui.asking.server import serving
-from umui.config import run as config
+from umui.config.judges import Server
+from umui.config.models import Media
 from umui.evidence.shelf import EvidenceShelf
 from umui.prompts.rendering import render
 from umui.tables import MODALITIES
@@ -20,9 +21,9 @@ from umui.tables import MODALITIES
 def main(export: str, evidence: str, log: str) -> None:
     """Print the masses of the bins for each question, as the server's probabilities of the tokens that it may say."""
     used_with = json.loads((Path(export) / "clue.json").read_text())
-    tokens, media = used_with["tokens"], config.Media.model_validate(used_with["media"])
+    tokens, media = used_with["tokens"], Media.model_validate(used_with["media"])
     shelf = EvidenceShelf(Path(evidence))
-    settings = config.Server(
+    settings = Server(
         dtype="float32", max_model_len=1024, max_num_seqs=8, block_size=32, start_timeout_s=300, kv_cache_gib=1,
         tensor_parallel=1, arguments=["--max-logprobs", str(len(tokens)), "--logprobs-mode", "processed_logprobs"],
     )  # fmt: skip

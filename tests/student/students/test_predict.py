@@ -14,7 +14,8 @@ from umui.backbone.encoding import Encoder
 from umui.backbone.forward import tower_features
 from umui.backbone.packing import pack
 from umui.evidence.decoded import Evidence, Premise
-from umui.files.parquet import read_rows, shard_of
+from umui.files.digests import shard_of
+from umui.files.parquet import read_rows
 from umui.students import predict as prediction
 from umui.students.directory import load
 from umui.students.targets import expectation

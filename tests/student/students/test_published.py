@@ -15,7 +15,7 @@ from student_world import MEDIA
 from umui.backbone import omni
 from umui.backbone.encoding import video_arguments
 from umui.evidence.decoded import Evidence
-from umui.files.parquet import digest_file
+from umui.files.digests import digest_file
 from umui.media.extraction import Source, extract
 from umui.processes import ffmpeg as ffmpeg_process
 from umui.use.scorer import Scorer

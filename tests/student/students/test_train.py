@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from student_world import EVERYWHERE, MEDIA, contents, run, student_settings
 
-from umui.config import run as config
-from umui.files.parquet import PACKAGE, read_rows
+from umui.config.students import Student
+from umui.files.code import PACKAGE
+from umui.files.parquet import read_rows
 from umui.processes.signals import AGAIN
 from umui.students.checkpoints import Checkpoints
 from umui.students.train import TrainingLoop
@@ -117,7 +118,7 @@ def test_answers_in_words_train(base: Path, world: dict[str, Path], tmp_path: Pa
     assert not (student / "confidence_head.safetensors").exists()
 
 
-def launch(settings: config.Student, base: Path, world: dict[str, Path], directory: Path) -> subprocess.Popen[bytes]:
+def launch(settings: Student, base: Path, world: dict[str, Path], directory: Path) -> subprocess.Popen[bytes]:
     """Start two ranks through the wrapper of jobs, under a shell, as a rule would."""
     environment = os.environ | {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PACKAGE.parent)}
     stage = [

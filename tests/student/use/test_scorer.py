@@ -9,7 +9,8 @@ from clips import H264, PICTURES, make
 from student_world import EVERYWHERE, HYPOTHESES, MEDIA, run, student_settings
 
 from umui import cli
-from umui.files.parquet import digest_file, read_rows, write_table
+from umui.files.digests import digest_file
+from umui.files.parquet import read_rows, write_table
 from umui.media.extraction import extract_shard
 from umui.students.predict import predict_shard
 from umui.tables import ITEMS, PREDICTIONS

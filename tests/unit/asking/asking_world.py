@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from umui.asking.ask import ask_shards
-from umui.config.run import Judge, Media
+from umui.config.judges import Judge
+from umui.config.models import Media
 from umui.files.parquet import read_rows
 from umui.tables import VOTES
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from umui.asking.adaptive import BISECTIONS, SHARES_G, confidence_interval, enough
-from umui.config.run import Adaptive
+from umui.config.judges import Adaptive
 
 VOTES = st.lists(st.integers(0, 100).map(lambda percent: percent / 100), min_size=1, max_size=12)
 ROUNDING = 2**-BISECTIONS

@@ -13,7 +13,8 @@ from rows import item
 from umui.asking.adaptive import confidence_interval
 from umui.asking.ask import ask_shards
 from umui.asking.planning import item_seeds
-from umui.files.parquet import digest_file, read_rows, shard_of, write_table
+from umui.files.digests import digest_file, shard_of
+from umui.files.parquet import read_rows, write_table
 from umui.tables import EVIDENCE, ITEMS, TIMINGS, VOTES
 
 

@@ -17,8 +17,9 @@ from rows import item
 
 from umui.asking import engine
 from umui.asking.server import Address
-from umui.config.run import Judge
-from umui.files.parquet import digest_file, write_table
+from umui.config.judges import Judge
+from umui.files.digests import digest_file
+from umui.files.parquet import write_table
 from umui.processes.signals import AGAIN
 from umui.tables import ITEMS
 

@@ -15,7 +15,8 @@ import yaml
 
 from umui.asking.server import SUPERVISOR, flags, parallelism, serving
 from umui.asking.usage import counts
-from umui.config.run import Media, Server
+from umui.config.judges import Server
+from umui.config.models import Media
 
 CONFIG = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())
 SETTINGS = Server.model_validate(CONFIG["teachers"]["tiny-teacher"]["server"] | {"start_timeout_s": 20})

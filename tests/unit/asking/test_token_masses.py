@@ -11,7 +11,7 @@ from chat_server import ChatServer, log_probability
 from pydantic import ValidationError
 
 from umui.answers.token_masses import expectation, reading
-from umui.config.run import Judge
+from umui.config.judges import Judge
 from umui.votes.published import digits
 
 ONCE = {"votes": 1, "temperature": 0.0, "max_tokens": 1, "answer_pattern": None}

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from umui.config import run as config
+from umui.config.datasets import Clotho
 from umui.datasets.clotho import pairs
 from umui.datasets.importing import Pair
-from umui.files.left_out import LeftOut
+from umui.tables import LeftOut
 
 PUBLISHED = Path(__file__).parents[3] / "data" / "cle"
 CAPTIONS = ["Rain falls.", "It's raining.", 'Someone says "hush".', "Drops, many drops.", "Water."]
@@ -39,9 +39,9 @@ def annotations(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def settings(annotations: Path, **changes: Any) -> config.Clotho:
+def settings(annotations: Path, **changes: Any) -> Clotho:
     plain = {"premise": "caption", "caption": 0, "audio": None, "neutral": "drop", "test_split": "validation"}
-    return config.Clotho.model_validate({"kind": "clotho", "annotations": str(annotations), **plain, **changes})
+    return Clotho.model_validate({"kind": "clotho", "annotations": str(annotations), **plain, **changes})
 
 
 def read(annotations: Path, **changes: Any) -> tuple[list[Pair], list[LeftOut]]:

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from umui.config import run as config
+from umui.config.datasets import Manifest
 from umui.datasets.importing import Pair
 from umui.datasets.manifest import pairs
-from umui.files.left_out import LeftOut
+from umui.tables import LeftOut
 
 HEADER = "premise,video,audio,modality,hypothesis,label,probability,annotations,split,event"
 ROWS = [
@@ -22,7 +22,7 @@ ROWS = [
 
 
 def read(path: Path) -> list[Pair | LeftOut]:
-    return list(pairs(config.Manifest(kind="manifest", file=str(path))))
+    return list(pairs(Manifest(kind="manifest", file=str(path))))
 
 
 def read_csv(tmp_path: Path, text: str | bytes) -> list[Pair | LeftOut]:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from umui.config import run as config
+from umui.config.datasets import Unli
 from umui.datasets.importing import Pair
 from umui.datasets.unli import pairs
-from umui.files.left_out import LeftOut
+from umui.tables import LeftOut
 
 PAIRS = [
     ("A man, smiling, naps.", "A man sleeps.", 0.95),
@@ -40,7 +40,7 @@ def json_row(number: int) -> dict[str, Any]:
 
 
 def read(directory: Path, test_split: Any = "validation") -> list[Pair | LeftOut]:
-    return list(pairs(config.Unli(kind="unli", directory=str(directory), test_split=test_split)))
+    return list(pairs(Unli(kind="unli", directory=str(directory), test_split=test_split)))
 
 
 @pytest.fixture
@@ -107,8 +107,8 @@ def test_an_unused_split_may_be_absent(release: Path) -> None:
 
 
 def test_the_workflow_is_told_which_files_there_are(jsonl: Path) -> None:
-    def settings(directory: Path) -> config.Unli:
-        return config.Unli(kind="unli", directory=str(directory), test_split="test")
+    def settings(directory: Path) -> Unli:
+        return Unli(kind="unli", directory=str(directory), test_split="test")
 
     assert settings(jsonl).files == [str(jsonl / f"{name}.jsonl") for name in ("train", "validation", "test")]
     assert settings(jsonl / "nowhere").files == [str(jsonl / "nowhere")]

@@ -14,10 +14,11 @@ import yaml
 from numpy.typing import NDArray
 from scipy import stats
 
-from umui.config import run as config
+from umui.config.datasets import Urn
 from umui.datasets.urn import world as urn
 from umui.datasets.urn.mathematics import HYPOTHESES, Draws, draw, held_out, judge, letters, probabilities
-from umui.files import parquet as artifacts
+from umui.files.digests import digest_file
+from umui.files.parquet import read_rows
 from umui.tables import ITEMS, LESSONS
 
 ROOT = Path(__file__).parents[3]
@@ -27,17 +28,17 @@ NUMBER = {hypothesis.sentence: number for number, hypothesis in enumerate(HYPOTH
 Rows = list[dict[str, Any]]
 
 
-def small(**changes: Any) -> config.Urn:
+def small(**changes: Any) -> Urn:
     """The default urn world with few premises."""
     section = yaml.safe_load((ROOT / "config.yaml").read_text())["datasets"]["urn"]
     small = {"premises": {"train": 3, "validation": 1, "test": 3}, "hypotheses_train": 4}
-    return config.Urn.model_validate(section | small | changes)
+    return Urn.model_validate(section | small | changes)
 
 
-def built(settings: config.Urn, directory: Path, workers: int = 2) -> tuple[Rows, Rows]:
+def built(settings: Urn, directory: Path, workers: int = 2) -> tuple[Rows, Rows]:
     items, lessons = directory / "items.parquet", directory / "lessons.parquet"
     urn.build(settings, "urn", directory / "media", items, lessons, workers)
-    return artifacts.read_rows(items, ITEMS), artifacts.read_rows(lessons, LESSONS)
+    return read_rows(items, ITEMS), read_rows(lessons, LESSONS)
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +170,7 @@ def test_items_are_complete_and_true(world: tuple[Path, Rows, Rows]) -> None:
             assert [word == "red" for word in words if word in ("red", "blue")] == list(draws_of(rows[0]))
             assert rows[0]["media_id"] is None
         else:
-            assert rows[0]["media_id"] == artifacts.digest_file(directory / rows[0]["media_path"])
+            assert rows[0]["media_id"] == digest_file(directory / rows[0]["media_path"])
 
 
 def test_training_hypotheses_vary(world: tuple[Path, Rows, Rows]) -> None:
@@ -240,10 +241,10 @@ def test_files_show_their_sequence(world: tuple[Path, Rows, Rows]) -> None:
 def test_the_same_settings_give_the_same_bytes(world: tuple[Path, Rows, Rows]) -> None:
     directory, _, _ = world
     files = [*directory.glob("*.parquet"), *(directory / "media").iterdir()]
-    before = {file: artifacts.digest_file(file) for file in files}
+    before = {file: digest_file(file) for file in files}
     (directory / "media" / "stray.mp4").write_bytes(b"left over")
     built(small(), directory, workers=4)
-    assert {file: artifacts.digest_file(file) for file in files} == before
+    assert {file: digest_file(file) for file in files} == before
     assert len(list((directory / "media").iterdir())) == len(files) - 2
 
 

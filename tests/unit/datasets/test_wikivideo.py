@@ -10,12 +10,12 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from umui.config.run import ImportedTeacher, WikiVideo
+from umui.config.datasets import WikiVideo
+from umui.config.judges import ImportedTeacher
 from umui.datasets.importing import Pair, write_items
 from umui.datasets.wikivideo import Support, is_supported, pairs
-from umui.files.left_out import LeftOut
 from umui.files.parquet import read_rows
-from umui.tables import ITEMS, LEFT_OUT
+from umui.tables import ITEMS, LEFT_OUT, LeftOut
 
 FIRE, QUAKE, PURPOSE = "A fire broke out", "The quake was strong", "There is a purpose"
 ANNOTATIONS: dict[str, Any] = {

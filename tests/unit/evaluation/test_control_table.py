@@ -8,7 +8,7 @@ import pytest
 import yaml
 from rows import item, write_items
 
-from umui.config.run import Evaluation
+from umui.config.evaluation import Evaluation
 from umui.evaluation.control_table import COLUMNS, control_table
 
 ROOT = Path(__file__).parents[3]

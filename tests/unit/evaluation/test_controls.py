@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rows import item, label, write_items, write_labels
 
-from umui.config.run import Evaluation, HypothesisOnly
+from umui.config.evaluation import Evaluation, HypothesisOnly
 from umui.evaluation.controls import control, labels_as_predictions
 from umui.files.parquet import read_rows
 from umui.tables import PREDICTIONS

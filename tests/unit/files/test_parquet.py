@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from rows import label
 
-from umui.files import parquet as artifacts
+from umui.files.parquet import read_rows, read_table, write_groups, write_table
 from umui.tables import LABELS, TIMINGS
 
 
@@ -16,14 +16,14 @@ def row(item_id: str, vote: int) -> dict[str, object]:
 
 def test_rows_come_back_sorted_by_key(tmp_path: Path) -> None:
     file = tmp_path / "timings.parquet"
-    artifacts.write_table(file, TIMINGS, [row("b", 0), row("a", 1), row("a", 0)])
-    assert [(r["item_id"], r["vote"]) for r in artifacts.read_rows(file, TIMINGS)] == [("a", 0), ("a", 1), ("b", 0)]
+    write_table(file, TIMINGS, [row("b", 0), row("a", 1), row("a", 0)])
+    assert [(r["item_id"], r["vote"]) for r in read_rows(file, TIMINGS)] == [("a", 0), ("a", 1), ("b", 0)]
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
     rows = [row("b", 0), row("a", 1), row("a", 0)]
-    artifacts.write_table(tmp_path / "one.parquet", TIMINGS, rows)
-    artifacts.write_table(tmp_path / "two.parquet", TIMINGS, rows[::-1])
+    write_table(tmp_path / "one.parquet", TIMINGS, rows)
+    write_table(tmp_path / "two.parquet", TIMINGS, rows[::-1])
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
 
 
@@ -37,127 +37,70 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
 )
 def test_bad_rows_are_refused_and_leave_nothing(tmp_path: Path, rows: list[dict[str, object]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        artifacts.write_table(tmp_path / "timings.parquet", TIMINGS, rows)
+        write_table(tmp_path / "timings.parquet", TIMINGS, rows)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_groups_are_one_table(tmp_path: Path) -> None:
     rows = [row("a", 0), row("a", 1), row("b", 0)]
-    artifacts.write_groups(tmp_path / "groups.parquet", TIMINGS, iter([rows[:2], [], rows[2:]]))
-    assert artifacts.read_rows(tmp_path / "groups.parquet", TIMINGS) == rows
+    write_groups(tmp_path / "groups.parquet", TIMINGS, iter([rows[:2], [], rows[2:]]))
+    assert read_rows(tmp_path / "groups.parquet", TIMINGS) == rows
 
 
 @pytest.mark.parametrize("second", [("a", 0), ("a", 1)])
 def test_groups_out_of_order_leave_nothing(tmp_path: Path, second: tuple[str, int]) -> None:
     with pytest.raises(ValueError, match="must come in order"):
-        artifacts.write_groups(tmp_path / "groups.parquet", TIMINGS, [[row("a", 1)], [row(*second)]])
+        write_groups(tmp_path / "groups.parquet", TIMINGS, [[row("a", 1)], [row(*second)]])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_table_is_refused(tmp_path: Path) -> None:
-    artifacts.write_table(tmp_path / "timings.parquet", TIMINGS, [row("a", 0)])
+    write_table(tmp_path / "timings.parquet", TIMINGS, [row("a", 0)])
     with pytest.raises(ValueError, match=r"timings\.parquet"):
-        artifacts.read_table(tmp_path / "timings.parquet", LABELS)
+        read_table(tmp_path / "timings.parquet", LABELS)
 
 
 def test_a_torn_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "timings.parquet"
-    artifacts.write_table(file, TIMINGS, [row("a", 0)])
+    write_table(file, TIMINGS, [row("a", 0)])
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(ValueError, match=r"timings\.parquet: cannot be read as Parquet"):
-        artifacts.read_table(file, TIMINGS)
+        read_table(file, TIMINGS)
 
 
 def test_a_shard_that_is_there_twice_is_named(tmp_path: Path) -> None:
     first, second, copy = (tmp_path / f"{name}.parquet" for name in "012")
-    artifacts.write_table(first, TIMINGS, [row("a", 0), row("a", 1)])
-    artifacts.write_table(second, TIMINGS, [row("b", 0)])
+    write_table(first, TIMINGS, [row("a", 0), row("a", 1)])
+    write_table(second, TIMINGS, [row("b", 0)])
     copy.write_bytes(first.read_bytes())
-    assert artifacts.read_table([first, second], TIMINGS, ["latency_s"]).column_names == ["latency_s"]
+    assert read_table([first, second], TIMINGS, ["latency_s"]).column_names == ["latency_s"]
     with pytest.raises(ValueError, match=r"2\.parquet: 2 rows .* are in .*0\.parquet too, such as a, [01]; delete"):
-        artifacts.read_table([first, second, copy], TIMINGS, ["latency_s"])
+        read_table([first, second, copy], TIMINGS, ["latency_s"])
 
 
 def test_a_changed_byte_of_any_column_that_is_read_is_found(tmp_path: Path) -> None:
     file = tmp_path / "timings.parquet"
-    artifacts.write_table(file, TIMINGS, [row("a", vote) for vote in range(100)])
+    write_table(file, TIMINGS, [row("a", vote) for vote in range(100)])
     data = file.read_bytes()
     for column in range(len(TIMINGS.schema)):
         page = pq.read_metadata(file).row_group(0).column(column)
         place = (page.dictionary_page_offset or page.data_page_offset) + page.total_compressed_size - 1
         file.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
         with pytest.raises(ValueError, match=r"timings\.parquet: cannot be read as Parquet .*; replace it"):
-            artifacts.read_table(file, TIMINGS)
+            read_table(file, TIMINGS)
         file.write_bytes(data)
 
 
 def test_labels_of_two_teachers_may_be_read_together(tmp_path: Path) -> None:
     for teacher in ("one", "two"):
-        artifacts.write_table(tmp_path / teacher, LABELS, [label("a", 0.5) | {"teacher": teacher}])
-    assert len(artifacts.read_table([tmp_path / "one", tmp_path / "two"], LABELS)) == 2
+        write_table(tmp_path / teacher, LABELS, [label("a", 0.5) | {"teacher": teacher}])
+    assert len(read_table([tmp_path / "one", tmp_path / "two"], LABELS)) == 2
 
 
 def test_an_older_version_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "timings.parquet"
-    artifacts.write_table(file, TIMINGS, [row("a", 0)])
+    write_table(file, TIMINGS, [row("a", 0)])
     data = pq.read_table(file)
     pq.write_table(data.replace_schema_metadata({"umui.version": "0"}), file)
     with pytest.raises(ValueError, match="holds version 0"):
-        artifacts.read_table(file, TIMINGS)
-
-
-def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
-    file = tmp_path / "note.txt"
-    artifacts.write_text(file, "old")
-    with pytest.raises(FileNotFoundError), artifacts.replacing(file) as temporary:
-        temporary.write_bytes((tmp_path / "no source").read_bytes())
-    assert file.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [file]
-
-
-def test_shards_follow_the_medium_and_stay_put() -> None:
-    assert artifacts.shard_of("m", "a", 16) == artifacts.shard_of("m", "b", 16)
-    counts = [0] * 4
-    for number in range(4000):
-        counts[artifacts.shard_of(None, f"premise {number}", 4)] += 1
-    assert min(counts) > 850
-
-
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package of the name umui with a chain of imports: stage -> helper -> deep, and a bystander."""
-    root = tmp_path / "umui"
-    root.mkdir()
-    for name, text in {
-        "__init__": "",
-        "stage": "from umui import helper\n",
-        "helper": "from umui.deep import VALUE\n",
-        "deep": "VALUE = 1\n",
-        "bystander": "VALUE = 2\n",
-    }.items():
-        (root / f"{name}.py").write_text(text)
-    (root / "prompt.jinja").write_text("words")
-    monkeypatch.setattr(artifacts, "PACKAGE", root)
-    monkeypatch.setattr(artifacts.importlib.util, "find_spec", lambda name: _Spec(tmp_path, name))
-    return root
-
-
-class _Spec:
-    def __init__(self, root: Path, name: str) -> None:
-        path = root.joinpath(*name.split("."))
-        self.origin = str(path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
-
-
-@pytest.mark.parametrize(
-    ("file", "text", "changes"),
-    [
-        ("deep.py", "VALUE = 3\n", True),
-        ("deep.py", "# a comment\nVALUE = 1\n", False),
-        ("bystander.py", "VALUE = 4\n", False),
-        ("prompt.jinja", "other words", True),
-    ],
-)
-def test_the_digest_of_code_follows_imports(package: Path, file: str, text: str, changes: bool) -> None:
-    before = artifacts.source_digest("umui.stage")
-    (package / file).write_text(text)
-    assert (artifacts.source_digest("umui.stage") != before) == changes
+        read_table(file, TIMINGS)

@@ -7,7 +7,8 @@ from threading import Barrier, Thread
 import pytest
 from rows import label
 
-from umui.files import parquet as artifacts
+from umui.files.atomic import read_json, write_json
+from umui.files.parquet import read_table, write_table
 from umui.tables import LABELS
 
 
@@ -17,14 +18,14 @@ def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def torn(file: Path, keep: int = 50) -> Path:
-    artifacts.write_table(file, LABELS, [label("a", 0.5)])
+    write_table(file, LABELS, [label("a", 0.5)])
     file.write_bytes(file.read_bytes()[:keep])
     return file
 
 
 def fault_of(*files: Path) -> str:
     with pytest.raises(ValueError, match="parquet: ") as caught:
-        artifacts.read_table(files, LABELS)
+        read_table(files, LABELS)
     return str(caught.value)
 
 
@@ -52,7 +53,7 @@ def test_what_is_somebodys_own_stays(name: str) -> None:
 def test_both_of_two_tables_with_the_same_rows_are_set_aside() -> None:
     files = [Path(f"results/labels/{name}.parquet") for name in "012"]
     for file, item in zip(files, "abc", strict=True):
-        artifacts.write_table(file, LABELS, [label(item, 0.5)])
+        write_table(file, LABELS, [label(item, 0.5)])
     shutil.copy(files[0], files[2])
     said = fault_of(*files)
     assert "2.parquet: 1 rows of the labels table are in results/labels/0.parquet too" in said
@@ -63,7 +64,7 @@ def test_both_of_two_tables_with_the_same_rows_are_set_aside() -> None:
 def test_a_copy_of_somebodys_own_table_stays() -> None:
     files = [Path("results/labels/0.parquet"), Path("data/0.parquet")]
     for file in files:
-        artifacts.write_table(file, LABELS, [label("a", 0.5)])
+        write_table(file, LABELS, [label("a", 0.5)])
     assert "delete the one that is a copy" in fault_of(*files)
     assert all(file.exists() for file in files)
 
@@ -100,16 +101,16 @@ def test_stages_that_find_a_fault_at_once_each_name_it(monkeypatch: pytest.Monke
 
 def test_a_file_that_is_not_there_is_no_damage() -> None:
     with pytest.raises(FileNotFoundError, match=r"No such file or directory: 'results/x\.parquet'"):
-        artifacts.read_table(Path("results/x.parquet"), LABELS)
+        read_table(Path("results/x.parquet"), LABELS)
 
 
 def test_a_truncated_json_file_is_set_aside() -> None:
     file = Path("results/timings/t/0.json")
-    artifacts.write_json(file, {"counts": {"requests": 12}})
-    assert artifacts.read_json(file) == {"counts": {"requests": 12}}
+    write_json(file, {"counts": {"requests": 12}})
+    assert read_json(file) == {"counts": {"requests": 12}}
     file.write_bytes(file.read_bytes()[:-5])
     with pytest.raises(
         ValueError, match=r"0\.json: cannot be read as JSON .*; set aside as .*0\.json\.damaged; the same"
     ):
-        artifacts.read_json(file)
+        read_json(file)
     assert not file.exists()

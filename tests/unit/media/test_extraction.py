@@ -18,8 +18,9 @@ import soundfile
 import yaml
 from PIL import Image
 
-from umui.config import run as config
-from umui.files import parquet as artifacts
+from umui.config.models import Media
+from umui.files.digests import digest_file
+from umui.files.parquet import read_rows, write_table
 from umui.media.extraction import extract_shard
 from umui.processes import ffmpeg as ffmpeg_process
 from umui.tables import EVIDENCE, ITEMS, MEDIA, Modality
@@ -32,11 +33,11 @@ H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-thre
 Row = dict[str, Any]
 
 
-def settings(**changes: Any) -> config.Media:
+def settings(**changes: Any) -> Media:
     """Two frames a second of 64 px, sound at 16 kHz, at most 10 s of at most 20,000 pixels."""
     section = yaml.safe_load((ROOT / "config.yaml").read_text())["media"]
     small = {"frame_rate_hz": 2, "frame_size_px": 64, "max_duration_s": 10, "max_pixels": 20_000, "max_streams": 3}
-    return config.Media.model_validate(section | small | {"timeout_s": 60} | changes)
+    return Media.model_validate(section | small | {"timeout_s": 60} | changes)
 
 
 def make(path: Path, *arguments: str) -> Path:
@@ -48,13 +49,13 @@ def make(path: Path, *arguments: str) -> Path:
 def write_items(table: Path, uses: list[tuple[Path, Modality]], ids: dict[Path, str] | None = None) -> None:
     rows = []
     for number, (path, modality) in enumerate(uses):
-        media_id = (ids or {}).get(path) or artifacts.digest_file(path)
+        media_id = (ids or {}).get(path) or digest_file(path)
         rows.append({
             "item_id": f"t/{number}#0", "dataset": "t", "split": "test", "event": "e", "premise_id": f"t/{number}",
             "modality": modality, "premise_text": None, "media_id": media_id, "media_path": str(path),
             "hypothesis": "It rains.", "label": None, "probability": None, "annotations": None,
         })  # fmt: skip
-    artifacts.write_table(table, ITEMS, rows)
+    write_table(table, ITEMS, rows)
 
 
 @dataclass
@@ -68,16 +69,16 @@ class Extracted:
 def extracted(
     directory: Path,
     uses: list[tuple[Path, Modality]],
-    chosen: config.Media,
+    chosen: Media,
     workers: int = 2,
     ids: dict[Path, str] | None = None,
 ) -> Extracted:
     items, media, evidence = (directory / f"{name}.parquet" for name in ("items", "media", "evidence"))
     write_items(items, uses, ids)
     extract_shard(chosen, [items], shard=0, shards=1, media=media, evidence=evidence, workers=workers)
-    rows = artifacts.read_rows(media, MEDIA)
+    rows = read_rows(media, MEDIA)
     names = {row["media_id"]: Path(row["media_path"]).name for row in rows}
-    shown = artifacts.read_rows(evidence, EVIDENCE)
+    shown = read_rows(evidence, EVIDENCE)
     return Extracted({names[row["media_id"]]: row for row in rows}, {names[row["media_id"]]: row for row in shown})
 
 
@@ -276,7 +277,7 @@ def test_what_would_go_better_elsewhere_is_not_shared(
     path = tmp_path / "both.mp4"
     if harm != "lost":
         path.write_bytes((files / "both.mp4").read_bytes())
-    ids = {path: artifacts.digest_file(path) if harm == "late" else "2" * 64}
+    ids = {path: digest_file(path) if harm == "late" else "2" * 64}
     extracted(tmp_path, [(path, "video")], settings(timeout_s=1e-6 if harm == "late" else 60), ids=ids)
     assert said in told.read_text()
     told.unlink()
@@ -312,10 +313,10 @@ def test_shards_part_the_files(files: Path, tmp_path: Path) -> None:
     evidence = [tmp_path / f"evidence-{shard}.parquet" for shard in range(8)]
     for shard in range(8):
         extract_shard(settings(), [tmp_path / "items.parquet"], shard, 8, media[shard], evidence[shard], workers=1)
-    rows = [artifacts.read_rows(table, MEDIA) for table in media]
+    rows = [read_rows(table, MEDIA) for table in media]
     assert sorted(Path(row["media_path"]).name for part in rows for row in part) == sorted(names)
     assert any(not part for part in rows), "eight shards of four files: some are empty, and still written"
-    assert len(artifacts.read_rows(evidence, EVIDENCE)) == 4
+    assert len(read_rows(evidence, EVIDENCE)) == 4
 
 
 def test_a_slow_command_dies_with_its_children(tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ from rows import line_of, metric
 
 from umui.evaluation.metrics import KRIPPENDORFF_ALPHA, KRIPPENDORFF_ALPHA_ANNOTATORS, ece
 from umui.files.parquet import write_table
-from umui.papers.clue import audit as audit
-from umui.papers.clue import checks as checks
+from umui.papers.clue import audit, checks
 from umui.papers.clue.comparison import ZERO_SHOT, paper_comparison
 from umui.papers.clue.results import COLUMNS, read, rounded_from
 from umui.tables import METRICS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from umui.files import parquet as artifacts
+from umui.files.digests import digest_json
 from umui.jobs.__main__ import main
 from umui.store.manifest import Manifest
 
@@ -96,7 +96,7 @@ def swap_manifest(shared: Path) -> None:
     body = json.loads(file.read_text())
     body.pop("digest")
     body["files"][0]["path"] = "../outside"
-    body["digest"] = artifacts.digest_json(body)
+    body["digest"] = digest_json(body)
     file.write_text(json.dumps(body))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from store_clone import Clone, manifest_of
 
-from umui.files import parquet as artifacts
+from umui.files.digests import digest_json
 from umui.store import maintenance
 from umui.store.manifest import object_name
 
@@ -71,7 +71,7 @@ def test_nothing_is_kept_but_where_the_job_says(
     body = json.loads(file.read_text())
     body.pop("digest")
     body["kept"][0]["path"] = path
-    file.write_text(json.dumps({**body, "digest": artifacts.digest_json(body)}))
+    file.write_text(json.dumps({**body, "digest": digest_json(body)}))
     assert second.run(keeps=JOURNALS) == 1
     assert f"it names ['{path}'], which the job does not keep" in capfd.readouterr().err
     assert journals(second) == {}
@@ -93,7 +93,7 @@ def test_an_entry_of_an_earlier_format_is_as_good_as_none(
     body = json.loads(file.read_text())
     del body["digest"], body["kept"]
     body["format"] = 1
-    file.write_text(json.dumps({**body, "digest": artifacts.digest_json(body)}))
+    file.write_text(json.dumps({**body, "digest": digest_json(body)}))
     assert second.run(keeps=JOURNALS) == 1
     assert "it has another format than 2, this program's; the job is run instead" in capfd.readouterr().err
     assert second.run(keeps=JOURNALS) == 0

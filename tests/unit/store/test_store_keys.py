@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from store_clone import PACKAGE, Clone, manifest_of
 
-from umui.files import parquet as artifacts
+from umui.files.atomic import _umask
+from umui.files.digests import digest_file
 from umui.store import store
 from umui.store.manifest import manifest_name
 
@@ -19,7 +20,7 @@ from umui.store.manifest import manifest_name
 def test_a_second_clone_executes_nothing(two: Clone, capfd: pytest.CaptureFixture[str]) -> None:
     assert two.run() == 0
     assert "store: found, verified (3 files, 0.0 MB)" in capfd.readouterr().err
-    assert (two.path / "results/table.txt").stat().st_mode & 0o777 == 0o666 & ~artifacts._umask()
+    assert (two.path / "results/table.txt").stat().st_mode & 0o777 == 0o666 & ~_umask()
 
 
 def test_what_changes_no_result_is_not_in_the_key(two: Clone) -> None:
@@ -58,7 +59,7 @@ def test_the_code_of_an_imported_module_is_in_the_key(two: Clone, tmp_path: Path
     """Snakemake's own cache knows the shell line alone, and fetches what older code has made."""
     package = tmp_path / "copy" / "umui"
     shutil.copytree(PACKAGE / "umui", package, ignore=shutil.ignore_patterns("__pycache__"))
-    asked = "import sys; from umui.files.parquet import source_digest; print(source_digest('umui.evaluation.evaluate'))"
+    asked = "import sys; from umui.files.code import source_digest; print(source_digest('umui.evaluation.evaluate'))"
 
     def digest() -> str:
         command = [sys.executable, "-c", asked]
@@ -95,7 +96,7 @@ def test_a_large_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("umui.store.digests.SETTLED_S", 0.0)
     time.sleep(0.01)
     first = store.digest_of(file, known)
-    monkeypatch.setattr("umui.store.digests.read_digest", lambda path: "read again")
+    monkeypatch.setattr("umui.store.digests.digest_file", lambda path: "read again")
     assert store.digest_of(file, known) == first
     os.utime(file, (1, 1))
     assert store.digest_of(file, known) == "read again"
@@ -104,7 +105,7 @@ def test_a_large_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_manifest_names_what_its_key_was_made_of(one: Clone, shared: Path) -> None:
     manifest = manifest_of(shared)
     assert manifest_name(manifest.key) == f"keys/{next((shared / 'keys').iterdir()).name}"
-    digest = artifacts.digest_file(one.path / "input.txt")
+    digest = digest_file(one.path / "input.txt")
     assert manifest.depends_on["inputs"] == [["input.txt", digest]]
     assert manifest.directories == ("results/model",)
     assert [file.path for file in manifest.files] == [

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rows import vote, write_votes
 
-from umui.config.run import Label
+from umui.config.judges import Label
 from umui.files.parquet import read_rows
 from umui.tables import LABELS
 from umui.votes.aggregation import aggregate, aggregate_votes

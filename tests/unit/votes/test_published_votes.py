@@ -10,9 +10,10 @@ import yaml
 from pydantic import ValidationError
 from rows import item, write_items
 
+from umui.config.judges import ImportedTeacher, Label
 from umui.config.loading import ConfigError, load
-from umui.config.run import ImportedTeacher, Label
-from umui.files.parquet import digest_file, digest_json, read_rows
+from umui.files.digests import digest_file, digest_json
+from umui.files.parquet import read_rows
 from umui.tables import LABELS, VOTES
 from umui.votes.aggregation import aggregate_votes
 from umui.votes.published import digits, import_votes

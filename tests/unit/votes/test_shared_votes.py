@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 from rows import item, vote, write_items, write_votes
 
-from umui.config.run import ImportedTeacher
-from umui.files.parquet import digest_file, read_rows
+from umui.config.judges import ImportedTeacher
+from umui.files.digests import digest_file
+from umui.files.parquet import read_rows
 from umui.tables import VOTES
 from umui.votes.published import import_votes
 from umui.votes.shared import publish

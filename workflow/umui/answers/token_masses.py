@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from umui.answers.parsing import Parsed
-from umui.config.run import Read
+from umui.config.judges import Read
 
 SUM_TOLERANCE = 0.01  # of masses that should sum to 1: half-precision and rounded numbers, but none that is missing
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from umui.config.run import Adaptive, Sampling
+from umui.config.judges import Adaptive, Sampling
 
 FloatArray = npt.NDArray[np.float64]
 SHARES_G = (np.arange(20) + 0.5) / 20  # of its capital, that each gambler bets each time

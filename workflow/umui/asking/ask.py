@@ -23,9 +23,11 @@ from umui.asking.journal import Answer, Journal, journal_file
 from umui.asking.messages import build, check
 from umui.asking.planning import Question, missing_runs, plan
 from umui.asking.server import PROGRESS_EVERY_S, Address
-from umui.config import run as config
+from umui.config.judges import Judge
+from umui.config.models import Media
 from umui.evidence.shelf import EvidenceShelf
-from umui.files.parquet import write_json, write_table
+from umui.files.atomic import write_json
+from umui.files.parquet import write_table
 from umui.processes.signals import AGAIN
 from umui.prompts.rendering import answer_form
 from umui.tables import TIMINGS, VOTES
@@ -45,7 +47,7 @@ class Work:
     questions: list[Question]
     shelf: EvidenceShelf
     journal: Journal
-    settings: config.Judge
+    settings: Judge
     n_missing: int
     asking_s: float = 0.0
     n_votes: int = 0
@@ -117,11 +119,11 @@ class Work:
 
 
 def ask_shards(
-    settings: config.Judge,
+    settings: Judge,
     judge: str,
     model: str,
     revision: str | None,
-    media_settings: config.Media,
+    media_settings: Media,
     items: list[Path],
     chosen: list[int],
     shards: int,
@@ -164,7 +166,7 @@ def ask_shards(
 
 
 def _ask_shard(
-    settings: config.Judge, judge: str, questions: list[Question], shelf: EvidenceShelf, journal: Path, engine: Engine
+    settings: Judge, judge: str, questions: list[Question], shelf: EvidenceShelf, journal: Path, engine: Engine
 ) -> tuple[pa.Table, pa.Table]:
     """Return a shard's votes and timings, when all has been asked that its journal lacks."""
     wanted = {digest for question in questions if question.answerable for digest in question.digests}
@@ -294,7 +296,7 @@ def _row(question: Question, vote: int, judge: str, work: Work) -> dict[str, Any
     }
 
 
-def _said(answer: Answer, settings: config.Judge) -> Parsed:
+def _said(answer: Answer, settings: Judge) -> Parsed:
     if answer.error is not None:
         return Parsed(None, "error")
     if settings.read is not None:

@@ -9,7 +9,7 @@ from umui.answers.parsing import split_reasoning
 from umui.answers.token_masses import reading
 from umui.asking.messages import Message
 from umui.asking.server import Address
-from umui.config import run as config
+from umui.config.judges import Judge
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Client:
     and jitter; other statuses are not.
     """
 
-    def __init__(self, address: Address, settings: config.Judge) -> None:
+    def __init__(self, address: Address, settings: Judge) -> None:
         import openai  # only the teacher's environment has it
 
         self._openai = openai

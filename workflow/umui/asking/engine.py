@@ -9,7 +9,8 @@ from typing import Self
 
 from umui.asking.server import Address, flags, serving
 from umui.asking.usage import usage
-from umui.config import run as config
+from umui.config.judges import Judge
+from umui.config.models import Media
 
 
 class Engine:
@@ -20,11 +21,11 @@ class Engine:
 
     def __init__(
         self,
-        settings: config.Judge,
+        settings: Judge,
         judge: str,
         model: str,
         revision: str | None,
-        media: config.Media,
+        media: Media,
         gpus: int,
         workers: int,
         log: Path,

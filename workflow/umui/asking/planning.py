@@ -8,9 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from umui.config import run as config
+from umui.config.judges import Judge
+from umui.config.models import Media
 from umui.evidence.shelf import EvidenceShelf, wants_frames
-from umui.files.parquet import check_pinned, digest_bytes, digest_file, digest_json, read_table, shard_of
+from umui.files.digests import check_pinned, digest_bytes, digest_file, digest_json, shard_of
+from umui.files.parquet import read_table
 from umui.prompts.rendering import Words, render
 from umui.tables import ITEMS, Modality
 
@@ -44,10 +46,10 @@ class Question:
 
 
 def plan(
-    settings: config.Judge,
+    settings: Judge,
     model: str,
     revision: str | None,
-    media: config.Media,
+    media: Media,
     items: list[Path],
     shard: int,
     shards: int,
@@ -69,7 +71,7 @@ def plan(
     return [_question(row, settings, media, model_digest, seeds[row["item_id"]], evidence) for row in rows]
 
 
-def rows_of_shard(items: pa.Table, settings: config.Judge, shard: int, shards: int) -> list[dict[str, Any]]:
+def rows_of_shard(items: pa.Table, settings: Judge, shard: int, shards: int) -> list[dict[str, Any]]:
     """Return the rows of the items table that a judge is asked about in one shard."""
     where = (items[name].to_pylist() for name in ("dataset", "modality", "split", "media_id", "premise_id"))
     chosen = [
@@ -102,7 +104,7 @@ def item_seeds(item_ids: Iterable[str], seed: int) -> dict[str, int]:
     return seeds
 
 
-def identity(settings: config.Judge, model: str, revision: str | None) -> dict[str, Any]:
+def identity(settings: Judge, model: str, revision: str | None) -> dict[str, Any]:
     """Return what tells the answering model from others: its files, or its hub name and commit; its number format."""
     directory = Path(model)
     if directory.is_dir():
@@ -119,8 +121,8 @@ def identity(settings: config.Judge, model: str, revision: str | None) -> dict[s
 
 def _question(
     row: dict[str, Any],
-    settings: config.Judge,
-    media: config.Media,
+    settings: Judge,
+    media: Media,
     model_digest: dict[str, Any],
     seed: int,
     evidence: EvidenceShelf,

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from umui.config import run as config
+from umui.config.judges import Server
+from umui.config.models import Media
 from umui.evidence.shelf import wants_audio, wants_frames
 from umui.tables import Modality
 
@@ -45,8 +46,8 @@ class Address:
 
 @contextmanager
 def serving(
-    settings: config.Server,
-    media: config.Media,
+    settings: Server,
+    media: Media,
     modalities: Iterable[Modality],
     name: str,
     model: str,
@@ -86,7 +87,7 @@ def serving(
             _stop(process)
 
 
-def flags(settings: config.Server, media: config.Media, modalities: Iterable[Modality]) -> list[str]:
+def flags(settings: Server, media: Media, modalities: Iterable[Modality]) -> list[str]:
     """Return the arguments of ``vllm serve`` that decide what the model gets to see, and how it is run.
 
     Frames come resized and at the evidence's frame rate.  Left alone, vLLM would keep the first 32 frames of a list,
@@ -127,7 +128,7 @@ def flags(settings: config.Server, media: config.Media, modalities: Iterable[Mod
     return [*line, "--disable-uvicorn-access-log", *settings.arguments]
 
 
-def parallelism(settings: config.Server, gpus: int) -> list[str]:
+def parallelism(settings: Server, gpus: int) -> list[str]:
     """Return the arguments of ``vllm serve`` that spread copies of the model over the job's `gpus`.
 
     A job without GPUs of its own gets one copy, on whatever is there.
@@ -148,11 +149,11 @@ def _command(name: str, model: str, revision: str | None) -> list[str]:
     return [str(vllm), "serve", model, "--served-model-name", name, *(["--revision", revision] if revision else [])]
 
 
-def _on_cpu(settings: config.Server) -> bool:
+def _on_cpu(settings: Server) -> bool:
     return settings.kv_cache_gib is not None
 
 
-def _environment(settings: config.Server, model: str, key: str, workers: int) -> dict[str, str]:
+def _environment(settings: Server, model: str, key: str, workers: int) -> dict[str, str]:
     environment = {**os.environ, "VLLM_API_KEY": key, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     if Path(model).is_dir():
         environment["HF_HUB_OFFLINE"] = "1"

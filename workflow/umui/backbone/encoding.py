@@ -15,7 +15,7 @@ import torch
 
 from umui.backbone.omni import Omni
 from umui.backbone.packing import EncodedPremise, Suffix
-from umui.config import run as config
+from umui.config.models import Media
 from umui.evidence.decoded import HEARS, SEES, AskedPremise, Evidence, Premise
 from umui.prompts import rendering
 from umui.tables import Modality
@@ -30,7 +30,7 @@ REMEMBERED_SUFFIXES = 1 << 16
 _WORDS = "\N{SYMBOL FOR SUBSTITUTE}"  # stands for a user's words while the chat template is cut up
 
 
-def video_arguments(media_settings: config.Media) -> dict[str, Any]:
+def video_arguments(media_settings: Media) -> dict[str, Any]:
     """Return the video processor's arguments under which the frames stay as they were extracted.
 
     No frame is dropped, and its side is rounded to whole tokens.  The frame rate gives the frames their true times.
@@ -43,7 +43,7 @@ def video_arguments(media_settings: config.Media) -> dict[str, Any]:
     }
 
 
-def _side_px(media_settings: config.Media) -> int:
+def _side_px(media_settings: Media) -> int:
     """Return a frame's side, rounded up to whole tokens."""
     return -(-media_settings.frame_size_px // SPATIAL_FACTOR_PX) * SPATIAL_FACTOR_PX
 
@@ -54,7 +54,7 @@ class Encoder:
     Raises ValueError when the evidence's sample rate is not the model's.
     """
 
-    def __init__(self, omni: Omni, prompt: str, media_settings: config.Media, evidence: Evidence) -> None:
+    def __init__(self, omni: Omni, prompt: str, media_settings: Media, evidence: Evidence) -> None:
         self._processor, self._tokenizer = omni.processor, omni.processor.tokenizer
         self._thinker, self._evidence, self._prompt = omni.thinker, evidence, prompt
         self._video_arguments = {**video_arguments(media_settings), "cap_pixels_per_frame": False}

@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
 from transformers.utils import logging
 
-from umui.files.parquet import check_pinned, digest_file, digest_json, write_json
+from umui.files.atomic import write_json
+from umui.files.digests import check_pinned, digest_file, digest_json
 
 logging.disable_progress_bar()
 logging.set_verbosity_error()  # every Omni configuration warns of the tokens of its absent talker

@@ -17,9 +17,10 @@ from umui.backbone.encoding import Encoder
 from umui.backbone.feature_cache import FeatureCache
 from umui.backbone.forward import Features, tower_features
 from umui.backbone.packing import EncodedPremise
-from umui.config import run as config
+from umui.config.models import Media
 from umui.evidence.decoded import Premise
-from umui.files.parquet import digest_json, source_digest
+from umui.files.code import source_digest
+from umui.files.digests import digest_json
 
 MEMORY_BYTES = 4 << 30  # of what is remembered where nothing is kept on disk; beyond it premises are read anew
 
@@ -34,7 +35,7 @@ class Shelf:
 
 @contextmanager
 def shelf(
-    directory: Path | None, limit_mb: int, base_digest: str, media_settings: config.Media, thinker: Any
+    directory: Path | None, limit_mb: int, base_digest: str, media_settings: Media, thinker: Any
 ) -> Iterator[Shelf | None]:
     """Open the cache in `directory` for a model's features, and wait at the end until all is written."""
     if directory is None:

@@ -5,25 +5,25 @@ import json
 from pathlib import Path
 from typing import Any
 
-from umui.config import run as config
+from umui.config.base import Settings
 from umui.config.loading import merged
 
 
-def stage(stages: Any, name: str, function: str, summary: str) -> argparse.ArgumentParser:
-    """Add a subcommand that calls `function`, such as ``umui.datasets.urn.world:build``, with its arguments by name."""
+def stage(stages: Any, name: str, summary: str) -> argparse.ArgumentParser:
+    """Add a subcommand, whose function ``cli.STAGES`` names and gets its arguments by name."""
     parser: argparse.ArgumentParser = stages.add_parser(name, help=summary, description=summary)
-    parser.set_defaults(function=function)
+    parser.set_defaults(stage=name)
     return parser
 
 
-def settings(parser: argparse.ArgumentParser, model: type[config.Settings]) -> None:
+def settings(parser: argparse.ArgumentParser, model: type[Settings]) -> None:
     """Add a section of the configuration, as JSON."""
     parser.add_argument(
         "--settings", type=model.model_validate_json, required=True, metavar="JSON", help=_described(model)
     )
 
 
-def settings_in_parts(parser: argparse.ArgumentParser, model: type[config.Settings], flag: str, what: str) -> None:
+def settings_in_parts(parser: argparse.ArgumentParser, model: type[Settings], flag: str, what: str) -> None:
     """Add a section of the configuration whose fields stand in two options; the stage gets them as one."""
 
     class Joined(argparse.Action):
@@ -49,7 +49,7 @@ def settings_in_parts(parser: argparse.ArgumentParser, model: type[config.Settin
         )
 
 
-def _described(model: type[config.Settings]) -> str:
+def _described(model: type[Settings]) -> str:
     described = "; ".join(
         f"{name}: {field.description}" for name, field in model.model_fields.items() if field.description
     )

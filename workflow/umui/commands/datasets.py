@@ -3,27 +3,23 @@
 from typing import Any
 
 from umui.commands.arguments import file, settings, stage, workers
-from umui.config import run as config
+from umui.config.datasets import Urn, dataset_from_json
 
 
 def add(stages: Any) -> None:
     """Add the subcommands to those of the command line."""
-    parser = stage(
-        stages, "build-urn", "umui.datasets.urn.world:build", "Write the urn world: items, lessons and media files."
-    )
-    settings(parser, config.Urn)
+    parser = stage(stages, "build-urn", "Write the urn world: items, lessons and media files.")
+    settings(parser, Urn)
     parser.add_argument("--dataset", required=True, help="its name in the configuration")
     file(parser, "--media-directory", "where the mp4 and wav files go")
     file(parser, "--items", "items table, written")
     file(parser, "--lessons", "lessons table, written")
     workers(parser)
 
-    parser = stage(
-        stages, "import-items", "umui.datasets.importing:import_items", "Turn a data set's own files into items."
-    )
+    parser = stage(stages, "import-items", "Turn a data set's own files into items.")
     parser.add_argument(
         "--settings",
-        type=config.dataset_from_json,
+        type=dataset_from_json,
         required=True,
         metavar="JSON",
         help="an entry of the configuration's datasets as JSON; its `kind` says how the files are read",
@@ -36,7 +32,6 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "download",
-        "umui.datasets.download.fetch:download",
         "Fetch a data set's published files.",
     )
     file(parser, "--downloads", "data/downloads.yaml: addresses and digests")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from umui.commands.arguments import file, files, named_tables, parameters, settings, stage
-from umui.config import run as config
+from umui.config.evaluation import Evaluation
 
 
 def add(stages: Any) -> None:
@@ -12,10 +12,9 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "control",
-        "umui.evaluation.controls:control",
         "Predict with a control, which never sees the premise, or the oracle.",
     )
-    settings(parser, config.Evaluation)
+    settings(parser, Evaluation)
     parser.add_argument("--kind", choices=["constant", "majority", "hypothesis-only", "oracle"], required=True)
     files(parser, "--items", "items tables")
     parser.add_argument(
@@ -31,17 +30,15 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "control-table",
-        "umui.evaluation.control_table:control_table",
         "Judge controls that learn from a dataset's own labels.",
     )
-    settings(parser, config.Evaluation)
+    settings(parser, Evaluation)
     files(parser, "--items", "items tables")
     file(parser, "--csv", "their figures, written")
 
     parser = stage(
         stages,
         "leakage",
-        "umui.evaluation.leakage:leakage",
         "Count what the training and the evaluated splits have in common.",
     )
     files(parser, "--items", "items tables")
@@ -51,7 +48,6 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "labels-as-predictions",
-        "umui.evaluation.controls:labels_as_predictions",
         "Turn a teacher's labels into predictions.",
     )
     parser.add_argument("--name", required=True, help="the model's name in the table")
@@ -60,16 +56,15 @@ def add(stages: Any) -> None:
     parser.add_argument("--splits", nargs="+", required=True, help="which splits to predict")
     file(parser, "--predictions", "predictions table, written")
 
-    for name, function, summary in (
-        ("evaluate", "umui.evaluation.evaluate:evaluate", "Compute a model's metrics with their intervals."),
+    for name, summary in (
+        ("evaluate", "Compute a model's metrics with their intervals."),
         (
             "evaluate-scaled",
-            "umui.evaluation.temperature:evaluate_scaled",
             "The same after temperature scaling, fitted on the configuration's evaluation.calibration_split.",
         ),
     ):
-        parser = stage(stages, name, function, summary)
-        settings(parser, config.Evaluation)
+        parser = stage(stages, name, summary)
+        settings(parser, Evaluation)
         parser.add_argument("--model", required=True, help="its name in the tables")
         parser.add_argument("--role", choices=["student", "teacher", "baseline", "control", "oracle"], required=True)
         parser.add_argument(
@@ -87,10 +82,9 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "compare",
-        "umui.evaluation.compare:compare",
         "Compare pairs of models on the same items and resamples.",
     )
-    settings(parser, config.Evaluation)
+    settings(parser, Evaluation)
     files(parser, "--items", "items tables")
     named_tables(parser, "--predictions", "the predictions tables of a model", required=True)
     parser.add_argument(
@@ -107,10 +101,9 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "impact",
-        "umui.evaluation.impact:impact",
         "Say how far another teacher's labels are from the old one's, and which figures moved.",
     )
-    settings(parser, config.Evaluation)
+    settings(parser, Evaluation)
     files(parser, "--items", "items tables")
     named_tables(parser, "--old-labels", "the old teacher's labels tables of an aggregation", required=True)
     named_tables(parser, "--new-labels", "the new teacher's labels tables of the same aggregations", required=True)
@@ -131,37 +124,33 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "differences",
-        "umui.evaluation.differences:differences",
         "Test one model against all others, adjusted for their number.",
     )
-    settings(parser, config.Evaluation)
+    settings(parser, Evaluation)
     parser.add_argument("--first", required=True, help="name of the model that the others are compared with")
     files(parser, "--items", "items tables")
     named_tables(parser, "--predictions", "the predictions tables of a model", required=True)
     file(parser, "--csv", "the differences, written")
 
-    for name, function, summary, rows in (
+    for name, summary, rows in (
         (
             "reliability",
-            "umui.evaluation.curves.reliability:reliability",
             "Compute reliability diagrams: numbers, no drawing.",
             "one row a bin",
         ),
         (
             "agreement",
-            "umui.evaluation.curves.agreement:agreement",
             "Compare annotators and models, pair by pair: no drawing.",
             "a row a pair and statistic",
         ),
         (
             "distributions",
-            "umui.evaluation.curves.distributions:distributions",
             "Count the probabilities of people and models: no drawing.",
             "a row a bin",
         ),
     ):
-        parser = stage(stages, name, function, summary)
-        settings(parser, config.Evaluation)
+        parser = stage(stages, name, summary)
+        settings(parser, Evaluation)
         files(parser, "--items", "items tables")
         named_tables(parser, "--predictions", "the predictions tables of a model")
         file(parser, "--csv", f"{rows}, written")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from umui.commands.arguments import file, items_and_shard, settings, stage, workers
-from umui.config import run as config
+from umui.config.models import Media
 
 
 def add(stages: Any) -> None:
@@ -11,10 +11,9 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "extract-evidence",
-        "umui.media.extraction:extract_shard",
         "Probe one shard's media; extract frames and sound.",
     )
-    settings(parser, config.Media)
+    settings(parser, Media)
     items_and_shard(parser)
     file(parser, "--media", "media table, written")
     file(parser, "--evidence", "evidence table, written")

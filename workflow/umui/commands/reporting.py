@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from umui.commands.arguments import figure, file, files, named_tables, settings, stage
-from umui.config import run as config
+from umui.config.evaluation import Evaluation
+from umui.config.run import Config
 
 
 def add(stages: Any) -> None:
@@ -13,7 +14,6 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "reliability-figure",
-        "umui.reporting.figures.curves:reliability_figure",
         "Draw the reliability diagrams.",
     )
     file(parser, "--csv", "as written by the stage reliability")
@@ -22,7 +22,6 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "training-curves",
-        "umui.reporting.figures.curves:training_curves",
         "Summarise and draw loss and gradient norm of students.",
     )
     named_tables(parser, "--logs", "the training log of a student", required=True)
@@ -33,7 +32,6 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "agreement-figure",
-        "umui.reporting.figures.agreement:agreement_figure",
         "Draw the agreement of annotators and models.",
     )
     file(parser, "--csv", "as written by the stage agreement")
@@ -42,7 +40,6 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "distributions-figure",
-        "umui.reporting.figures.distributions:distributions_figure",
         "Draw the histograms of probabilities.",
     )
     file(parser, "--csv", "as written by the stage distributions")
@@ -51,7 +48,6 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "batching-curves",
-        "umui.reporting.figures.curves:batching_curves",
         "Draw the training of students by their batching.",
     )
     named_tables(parser, "--logs", "the training log of a student", required=True)
@@ -59,11 +55,9 @@ def add(stages: Any) -> None:
     file(parser, "--csv", "the drawn means, written")
     figure(parser)
 
-    parser = stage(
-        stages, "table", "umui.reporting.tables:table", "Lay out the metrics of models as one of the paper's tables."
-    )
+    parser = stage(stages, "table", "Lay out the metrics of models as one of the paper's tables.")
     parser.add_argument("--table", required=True, help="its name, such as table3")
-    settings(parser, config.Evaluation)
+    settings(parser, Evaluation)
     files(parser, "--metrics", "metrics tables")
     parser.add_argument(
         "--negative-ratio",
@@ -80,7 +74,6 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "paper-comparison",
-        "umui.papers.clue.comparison:paper_comparison",
         "Lay a run's metrics beside the paper's figures.",
     )
     file(parser, "--published", "data/paper_results.csv")
@@ -91,7 +84,6 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "paper-audit",
-        "umui.papers.clue.audit:paper_audit",
         "Calculate what the paper's figures can and cannot mean.",
     )
     file(parser, "--published", "data/paper_results.csv")
@@ -101,14 +93,13 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "hyperparameters",
-        "umui.papers.clue.hyperparameters:hyperparameters",
         "Lay out the students' hyperparameters as Table 6.",
     )
     file(parser, "--run-config", "as written by the stage run-config")
     file(parser, "--csv", "a row a student and hyperparameter, written")
     file(parser, "--markdown", "the same for readers, written")
 
-    parser = stage(stages, "coverage", "umui.reporting.coverage:coverage", "Count what was left out, where and why.")
+    parser = stage(stages, "coverage", "Count what was left out, where and why.")
     files(parser, "--items", "items tables")
     named_tables(parser, "--left-out", "the left_out table of a dataset")
     named_tables(parser, "--left-out-votes", "the left-out rows of an imported teacher, as CSV")
@@ -119,7 +110,7 @@ def add(stages: Any) -> None:
     file(parser, "--csv", "all counts, written")
     file(parser, "--markdown", "a summary, written")
 
-    parser = stage(stages, "impact-page", "umui.reporting.impact:impact_page", "Lay out what another teacher changes.")
+    parser = stage(stages, "impact-page", "Lay out what another teacher changes.")
     parser.add_argument("--old", required=True, help="title of the old teacher")
     parser.add_argument("--new", required=True, help="title of the new teacher")
     file(parser, "--moves", "as written by the stage impact")
@@ -128,21 +119,20 @@ def add(stages: Any) -> None:
     file(parser, "--markdown", "a page for readers, written")
     figure(parser)
 
-    parser = stage(stages, "cost", "umui.plan.cost:cost", "Forecast what the models of a run will be asked for.")
-    settings(parser, config.Config)
+    parser = stage(stages, "cost", "Forecast what the models of a run will be asked for.")
+    settings(parser, Config)
     files(parser, "--items", "items tables")
     file(parser, "--csv", "the forecast, written")
 
     parser = stage(
         stages,
         "run-config",
-        "umui.reporting.run_config:run_config",
         "Write the checked configuration of a run beside its results.",
     )
-    settings(parser, config.Config)
+    settings(parser, Config)
     file(parser, "--yaml", "the configuration, written")
 
-    parser = stage(stages, "usage", "umui.reporting.usage:usage_page", "Show what caching spared the servers.")
+    parser = stage(stages, "usage", "Show what caching spared the servers.")
     named_tables(parser, "--usage", "the counts of a judge's jobs")
     file(parser, "--csv", "the counts, written")
     file(parser, "--markdown", "the page, written")

@@ -30,16 +30,16 @@ whose data set has the same name and content, reads it as an imported teacher wi
 
 def add(stages: Any) -> None:
     """Add the subcommands to those of the command line."""
-    _store(stages, "store-list", "list_results", "List the results of a store, the last used first.", STORE_EPILOG)
-    _store(stages, "store-verify", "verify", "Read a whole store and name what is damaged or missing.", STORE_EPILOG)
+    _store(stages, "store-list", "List the results of a store, the last used first.", STORE_EPILOG)
+    _store(stages, "store-verify", "Read a whole store and name what is damaged or missing.", STORE_EPILOG)
     parser = _store(
-        stages, "store-gc", "collect", "Remove from a store what is no longer used, beside running jobs too.", GC_EPILOG
+        stages, "store-gc", "Remove from a store what is no longer used, beside running jobs too.", GC_EPILOG
     )
     parser.add_argument("--older-than", type=float, metavar="DAYS", help="results unused for longer go")
     parser.add_argument("--larger-than", type=float, metavar="GB", help="beyond it the least recently used go first")
     parser.add_argument("--dry-run", action="store_true", help="say what would go, and remove nothing")
 
-    parser = stage(stages, "publish-votes", "umui.votes.shared:publish", "Write votes for other projects to import.")
+    parser = stage(stages, "publish-votes", "Write votes for other projects to import.")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = PUBLISH_EPILOG
     files(parser, "--votes", "votes tables of one teacher")
@@ -47,8 +47,8 @@ def add(stages: Any) -> None:
     file(parser, "--output", "directory, written; it must not exist")
 
 
-def _store(stages: Any, name: str, function: str, summary: str, epilog: str) -> argparse.ArgumentParser:
-    parser = stage(stages, name, f"umui.store.maintenance:{function}", summary)
+def _store(stages: Any, name: str, summary: str, epilog: str) -> argparse.ArgumentParser:
+    parser = stage(stages, name, summary)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = epilog
     parser.add_argument("--store", required=True, metavar="PLACE", help="a directory, or s3://BUCKET/PREFIX")

@@ -5,34 +5,30 @@ from pathlib import Path
 from typing import Any
 
 from umui.commands.arguments import file, files, items_and_shard, settings, stage, workers
-from umui.config import run as config
+from umui.config.models import Media, Tiny
+from umui.config.run import Config
+from umui.config.students import Student
 
 
 def add(stages: Any) -> None:
     """Add the subcommands to those of the command line."""
-    parser = stage(
-        stages, "make-model", "umui.models.tiny:make", "Train a tiny model from random weights on the lessons."
-    )
-    settings(parser, config.Tiny)
+    parser = stage(stages, "make-model", "Train a tiny model from random weights on the lessons.")
+    settings(parser, Tiny)
     parser.add_argument("--prompt", required=True, help="template of the judgments' prompt")
-    parser.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
+    parser.add_argument("--media-settings", type=Media.model_validate_json, required=True)
     files(parser, "--items", "items tables")
     files(parser, "--lessons", "lessons tables")
     parser.add_argument("--evidence", type=Path, nargs="*", required=True, help="evidence tables, all shards")
     file(parser, "--output", "the model's directory, written")
     workers(parser)
 
-    parser = stage(
-        stages, "lock-models", "umui.models.revisions:lock_models", "Write the commits of the models' hub names."
-    )
-    settings(parser, config.Config)
+    parser = stage(stages, "lock-models", "Write the commits of the models' hub names.")
+    settings(parser, Config)
     file(parser, "--lock", "an overlay of the configuration, written")
 
-    parser = stage(
-        stages, "train-student", "umui.students.train:train", "Train a student; each of its ranks runs this."
-    )
-    settings(parser, config.Student)
-    parser.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
+    parser = stage(stages, "train-student", "Train a student; each of its ranks runs this.")
+    settings(parser, Student)
+    parser.add_argument("--media-settings", type=Media.model_validate_json, required=True)
     parser.add_argument("--base", required=True, help="the base model's directory or hub name")
     parser.add_argument("--revision", default=None, help="commit of a hub model")
     files(parser, "--items", "items tables")
@@ -50,9 +46,9 @@ def add(stages: Any) -> None:
     _features(parser)
     workers(parser)
 
-    parser = stage(stages, "predict", "umui.students.predict:predict_shard", "Predict one shard with a student.")
-    settings(parser, config.Student)
-    parser.add_argument("--media-settings", type=config.Media.model_validate_json, required=True)
+    parser = stage(stages, "predict", "Predict one shard with a student.")
+    settings(parser, Student)
+    parser.add_argument("--media-settings", type=Media.model_validate_json, required=True)
     parser.add_argument("--base", required=True, help="the base model's directory or hub name")
     parser.add_argument("--revision", default=None, help="commit of a hub model")
     file(parser, "--student", "the student's directory")

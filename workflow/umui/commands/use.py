@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from umui.commands.arguments import file, stage, workers
-from umui.config import run as config
+from umui.config.models import Media
 from umui.tables import MODALITIES
 
 SCORE_EPILOG = """\
@@ -28,7 +28,6 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "score",
-        "umui.use.score:score_command",
         "Ask a student how probable hypotheses are on a clip, a sound or a text.",
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -61,7 +60,7 @@ def add(stages: Any) -> None:
     )
     parser.add_argument(
         "--media-settings",
-        type=config.Media.model_validate_json,
+        type=Media.model_validate_json,
         metavar="JSON",
         help="of a published checkpoint: the section `media` that its training had",
     )
@@ -72,7 +71,6 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "export",
-        "umui.students.export:export",
         "Merge a student into its base: a checkpoint for transformers and vLLM.",
     )
     file(parser, "--model", "the student's directory")
@@ -82,15 +80,12 @@ def add(stages: Any) -> None:
     parser = stage(
         stages,
         "trace",
-        "umui.use.trace:trace",
         "Print how one item's numbers came about, from its file to each error.",
     )
     parser.add_argument("--item", required=True, help="its item_id")
     parser.add_argument("--results", type=Path, default=Path("results"), help="directory (default: results)")
 
-    parser = stage(
-        stages, "explain", "umui.plan.explain:explain", "Say before a run which jobs will run, why, and what they cost."
-    )
+    parser = stage(stages, "explain", "Say before a run which jobs will run, why, and what they cost.")
     parser.add_argument("targets", nargs="*", default=["all"], help="files or rules (default: all)")
     parser.add_argument(
         "--configfiles", type=Path, nargs="+", default=[], help="overlays of the run, as for snakemake --configfile"

@@ -13,116 +13,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from umui.config.base import Count, Named, Positive, Share
-from umui.config.base import Settings as Settings
-from umui.config.datasets import Clotho as Clotho
-from umui.config.datasets import Dataset as Dataset
-from umui.config.datasets import Manifest as Manifest
-from umui.config.datasets import Premises as Premises
-from umui.config.datasets import Unli as Unli
-from umui.config.datasets import Urn as Urn
-from umui.config.datasets import WikiVideo as WikiVideo
-from umui.config.datasets import dataset_from_json as dataset_from_json
-from umui.config.judges import Adaptive as Adaptive
-from umui.config.judges import Client as Client
-from umui.config.judges import Endpoint as Endpoint
-from umui.config.judges import ImportedTeacher as ImportedTeacher
-from umui.config.judges import Judge as Judge
-from umui.config.judges import Label as Label
-from umui.config.judges import Read as Read
-from umui.config.judges import Sampling as Sampling
-from umui.config.judges import Server as Server
-from umui.config.students import Lora as Lora
-from umui.config.students import Student as Student
-from umui.config.students import Training as Training
-from umui.config.students import TrainingSource as TrainingSource
+from umui.config.base import Count, Named, Positive, Settings
+from umui.config.datasets import Dataset
+from umui.config.evaluation import Evaluation
+from umui.config.judges import ImportedTeacher, Judge, Label
+from umui.config.models import Media, Model
+from umui.config.students import Student
 from umui.tables import Modality
-
-
-class Media(Settings):
-    """Extraction of evidence, and the limits that media from anywhere must keep."""
-
-    frame_rate_hz: Positive = Field(description="frames a second of evidence")
-    frame_size_px: Annotated[int, Field(ge=28, multiple_of=2)] = Field(description="width and height of a frame")
-    jpeg_quality: Annotated[int, Field(ge=1, le=31)] = Field(description="ffmpeg's scale: 1 is best, 31 is worst")
-    sample_rate_hz: Annotated[int, Field(ge=8000)] = Field(description="of the sound")
-    max_duration_s: Positive
-    max_pixels: Count = Field(description="width x height of a source's picture")
-    max_streams: Count
-    max_output_bytes: Count = Field(description="of the frames and the sound of one file")
-    max_memory_bytes: Count = Field(description="of addresses that the decoding of one file may take")
-    max_damage_share: Share = Field(
-        description="of a stream's packets that may fail to decode, and of its claimed length that may be missing"
-    )
-    timeout_s: Positive = Field(description="wall time of the extraction of one file")
-    ffmpeg: str | None = Field(description="path of an ffmpeg binary; null takes the one from the imageio-ffmpeg wheel")
-
-
-class Tiny(Settings):
-    """A tiny model made on the spot, from random weights, on the lessons of the datasets' training splits."""
-
-    curriculum: Literal["describe", "judge"] = Field(
-        description="describe: questions about the premise (a student's base); judge: also judgments (a teacher)"
-    )
-    hidden_size: Annotated[int, Field(ge=32, multiple_of=32)]
-    layers: Count
-    tower_hidden_size: Annotated[int, Field(ge=32, multiple_of=32)]
-    tower_layers: Count
-    max_audio_s: Annotated[int, Field(ge=1)] = Field(description="longest sound that the model hears, in seconds")
-    steps: Count
-    premises_per_step: Count = Field(description="of each modality")
-    lessons_per_premise: Count
-    learning_rate: Positive
-    seed: int
-
-
-class Model(Settings):
-    """A model: made on the spot (`tiny`), or a directory or hub name (`path`) at a commit (`revision`)."""
-
-    family: str = Field(description="an entry of families, which says what the model may be shown")
-    path: str | None = None
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = Field(
-        default=None, description="40 hexadecimal digits: a branch such as main may move"
-    )
-    tiny: Tiny | None = None
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> Self:
-        if (self.path is None) == (self.tiny is None):
-            raise ValueError("give either `path` (a directory or a hub name) or `tiny` (made on the spot)")
-        return self
-
-
-class HypothesisOnly(Settings):
-    """The control that never sees the premise: ridge regression on the hypothesis' words."""
-
-    ngram_max: Count
-    l2: Positive
-
-
-class Evaluation(Settings):
-    """Figures and their intervals."""
-
-    splits: list[Literal["validation", "test"]]
-    confidence: Annotated[float, Field(gt=0, lt=1)]
-    replicates: Annotated[int, Field(ge=100)] = Field(description="of the cluster bootstrap")
-    reliability_bins: Count = Field(description="of reliability diagrams, and of the expected calibration error")
-    probability_clip: Annotated[float, Field(gt=0, lt=0.5)] = Field(
-        description="log likelihoods and logits take probabilities as at least this far from 0 and 1"
-    )
-    calibration_split: Literal["validation", "test"] | None = Field(
-        description="held out, not among `splits`, to fit each model's temperature on; null fits none"
-    )
-    hypothesis_only: HypothesisOnly
-    seed: int
-
-    @model_validator(mode="after")
-    def _held_out(self) -> Self:
-        if self.calibration_split in self.splits:
-            raise ValueError(
-                f"calibration_split: {self.calibration_split!r} is among the evaluated splits; name another, or null"
-            )
-        return self
 
 
 class Costs(Settings):

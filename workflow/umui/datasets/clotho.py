@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from umui.config import run as config
+from umui.config.datasets import Clotho
 from umui.datasets.importing import Pair, malformed, unused
 from umui.datasets.rows import Fault, Row, csv_rows, text
-from umui.files.left_out import LeftOut
-from umui.tables import Split
+from umui.tables import LeftOut, Split
 
 FILE, CAPTIONS, NEUTRAL = "Audio file", "Caption", "Neutral"
 N_CAPTIONS = 5
@@ -44,7 +43,7 @@ class Sounds:
         return str(self.named.get(name, self.directory / name))
 
 
-def pairs(settings: config.Clotho) -> Iterator[Pair | LeftOut]:
+def pairs(settings: Clotho) -> Iterator[Pair | LeftOut]:
     """Read the splits that have a part in the work; a malformed row or field is left out, the others go on.
 
     Raises ValueError when a file lacks a column, or when the sounds' directory of a split is missing.
@@ -62,7 +61,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Row | Fault]]:
     return csv_rows(path, {FILE, CAPTIONS, NEUTRAL, *TRUTHS})
 
 
-def _pairs_of(settings: config.Clotho, path: Path, own_split: str, split: Split) -> Iterator[Pair | LeftOut]:
+def _pairs_of(settings: Clotho, path: Path, own_split: str, split: Split) -> Iterator[Pair | LeftOut]:
     truths = TRUTHS if settings.neutral == "drop" else TRUTHS | {NEUTRAL: NEUTRAL_TRUTHS[settings.neutral]}
     sounds = _sounds(Path(settings.audio) / own_split) if settings.premise == "sound" and settings.audio else None
     count = 0
@@ -104,7 +103,7 @@ def _sounds(directory: Path) -> Sounds:
     return Sounds(directory, {path.name.strip(): path for path in sorted(directory.iterdir())})
 
 
-def _premise(settings: config.Clotho, sounds: Sounds | None, row: Row) -> Premise:
+def _premise(settings: Clotho, sounds: Sounds | None, row: Row) -> Premise:
     name = text(row, FILE, "give the name of a sound file").strip()
     if Path(name).name != name:
         raise Fault(FILE, name, "give a file's name alone, without a directory")

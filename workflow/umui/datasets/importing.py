@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from umui.datasets.rows import Fault
-from umui.files.left_out import LeftOut
-from umui.files.parquet import digest_bytes, digest_file, digest_json, write_groups, write_table
+from umui.files.digests import digest_bytes, digest_file, digest_json
+from umui.files.parquet import write_groups, write_table
 from umui.processes.progress import reported
-from umui.tables import ITEMS, LEFT_OUT, Modality, Split
+from umui.tables import ITEMS, LEFT_OUT, LeftOut, Modality, Split
 
 CHUNK_ROWS = 20_000  # of which Python's objects are in memory at a time
 SHOWN_DIGITS = 12  # hexadecimal, of the digest that ends a premise's name

@@ -14,11 +14,10 @@ from typing import get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from umui.config import run as config
+from umui.config.datasets import Manifest
 from umui.datasets.importing import Pair, malformed
 from umui.datasets.rows import Fault, Row, check_columns, csv_rows, jsonl_rows, probability, text
-from umui.files.left_out import LeftOut
-from umui.tables import Modality, Split
+from umui.tables import LeftOut, Modality, Split
 
 COLUMNS = {
     "premise", "video", "audio", "modality", "hypothesis", "label", "probability", "annotations", "split", "event",
@@ -31,7 +30,7 @@ MODALITIES_OF: dict[str, tuple[Modality, ...]] = {
 TRUTHS = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0": False, "0.0": False, "no": False}
 
 
-def pairs(settings: config.Manifest) -> Iterator[Pair | LeftOut]:
+def pairs(settings: Manifest) -> Iterator[Pair | LeftOut]:
     """Read a manifest; a malformed row is left out, the others go on.
 
     Raises ValueError when the file's format or a column is unknown.

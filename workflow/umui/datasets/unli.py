@@ -8,16 +8,15 @@ the label is whether it is above 0.5, and null at exactly 0.5.
 from collections.abc import Iterator
 from pathlib import Path
 
-from umui.config import run as config
+from umui.config.datasets import Unli
 from umui.datasets.importing import Pair, malformed, unused
 from umui.datasets.rows import Fault, Row, csv_rows, jsonl_rows, probability, text
-from umui.files.left_out import LeftOut
-from umui.tables import Split
+from umui.tables import LeftOut, Split
 
 COLUMNS = {".csv": ("pre", "hyp", "unli"), ".jsonl": ("premise", "hypothesis", "label")}
 
 
-def pairs(settings: config.Unli) -> Iterator[Pair | LeftOut]:
+def pairs(settings: Unli) -> Iterator[Pair | LeftOut]:
     """Read the splits that have a part in the work; a malformed row is left out, the others go on.
 
     Raises ValueError when the directory holds both layouts, neither, or not all the splits that are needed.
@@ -32,7 +31,7 @@ def pairs(settings: config.Unli) -> Iterator[Pair | LeftOut]:
             yield unused(str(path), "", count, f"test_split: {settings.test_split}; the {own_split} split is not used")
 
 
-def _layout(settings: config.Unli) -> dict[str, Path]:
+def _layout(settings: Unli) -> dict[str, Path]:
     found = [layout for layout in settings.layouts if any(path.is_file() for path in layout.values())]
     names = " or ".join(", ".join(path.name for path in layout.values()) for layout in settings.layouts)
     if len(found) > 1:

@@ -15,11 +15,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from umui.config import run as config
+from umui.config.datasets import WikiVideo
 from umui.datasets.importing import Pair, malformed
 from umui.datasets.rows import Fault, Row, probability, text
-from umui.files.left_out import LeftOut
-from umui.tables import Modality, Split
+from umui.tables import LeftOut, Modality, Split
 
 EVENT_KEYS = ("claims", "claims_to_supporting_videos", "videos")
 Key = tuple[str, str]
@@ -48,7 +47,7 @@ class Judgment:
     probability: float
 
 
-def pairs(settings: config.WikiVideo) -> Iterator[Pair | LeftOut]:
+def pairs(settings: WikiVideo) -> Iterator[Pair | LeftOut]:
     """Read the annotations and join the judgments; what is faulty, repeated or without a match is left out.
 
     JSON has no rows: a row is a claim, counted through the annotation file, or a judgment.  Raises ValueError when a
@@ -99,7 +98,7 @@ def one_spelling(title: str) -> str:
     return title.replace("_", " ").strip()
 
 
-def _entries(settings: config.WikiVideo) -> Iterator[Pair | LeftOut]:
+def _entries(settings: WikiVideo) -> Iterator[Pair | LeftOut]:
     events, rows = _read(settings.annotations), count(1)
     if not isinstance(events, dict):
         raise ValueError(f"{settings.annotations}: not an object of events by title; give WikiVideo's final_data file")
@@ -112,7 +111,7 @@ def _entries(settings: config.WikiVideo) -> Iterator[Pair | LeftOut]:
         yield from _of_event(settings, one_spelling(title), split, event, rows)
 
 
-def _held_out(settings: config.WikiVideo, titles: set[str]) -> set[str]:
+def _held_out(settings: WikiVideo, titles: set[str]) -> set[str]:
     held_out = {one_spelling(title) for title in settings.test_events}
     for title in sorted(held_out - titles):
         close = difflib.get_close_matches(title, sorted(titles), n=1)
@@ -122,7 +121,7 @@ def _held_out(settings: config.WikiVideo, titles: set[str]) -> set[str]:
 
 
 def _of_event(
-    settings: config.WikiVideo, title: str, split: Split, event: Row, rows: Iterator[int]
+    settings: WikiVideo, title: str, split: Split, event: Row, rows: Iterator[int]
 ) -> Iterator[Pair | LeftOut]:
     source, supports = settings.annotations, event["claims_to_supporting_videos"]
     claims: set[str] = set()
@@ -145,7 +144,7 @@ def _of_event(
 
 
 def _of_claim(
-    settings: config.WikiVideo, title: str, split: Split, claim: str, supported: Any, videos: Row, row: int
+    settings: WikiVideo, title: str, split: Split, claim: str, supported: Any, videos: Row, row: int
 ) -> Iterator[Pair | LeftOut]:
     """Yield a claim's pairs: with the videos that it lists, and in some splits with the event's others, as false."""
     if not isinstance(supported, dict) or not isinstance(supported.get("videos_modalities"), dict):
@@ -175,7 +174,7 @@ def _of_claim(
             )
 
 
-def _media_path(settings: config.WikiVideo, video: str, modality: Modality) -> str:
+def _media_path(settings: WikiVideo, video: str, modality: Modality) -> str:
     return str(
         Path(settings.audios) / f"{video}.wav" if modality == "audio" else Path(settings.videos) / f"{video}.mp4"
     )

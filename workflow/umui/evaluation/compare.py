@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from umui.config.run import Evaluation
+from umui.config.evaluation import Evaluation
 from umui.evaluation import intervals
 from umui.evaluation.frame import cells, cluster_of, read_items, read_predictions, reference_of
 from umui.evaluation.metrics import MSE_X100, MSE_X100_GRADED, Metric, divide
-from umui.files.parquet import write_text
+from umui.files.atomic import write_text
 
 COLUMNS = [
     "comparison", "dataset", "modality", "metric", "model_a", "model_b", "value_a", "value_b",

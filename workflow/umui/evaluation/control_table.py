@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from umui.config.run import Evaluation
+from umui.config.evaluation import Evaluation
 from umui.evaluation.controls import CONTROLS, fit_each, fit_of, training_labels
 from umui.evaluation.evaluate import measure
 from umui.evaluation.frame import cells, read_items
 from umui.evaluation.metrics import ACCURACY, MSE_X100
-from umui.files.parquet import write_text
+from umui.files.atomic import write_text
 
 COLUMNS = [
     "control", "dataset", "modality", "metric", "value", "ci_low", "ci_high", "n_items", "n_missing", "n_clusters",

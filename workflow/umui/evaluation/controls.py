@@ -26,7 +26,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
-from umui.config.run import Evaluation
+from umui.config.evaluation import Evaluation
 from umui.evaluation.frame import FloatArray, cells, read_items
 from umui.files.parquet import read_table, write_table
 from umui.tables import LABELS, PREDICTIONS

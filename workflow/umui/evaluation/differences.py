@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from umui.config.run import Evaluation
+from umui.config.evaluation import Evaluation
 from umui.evaluation.compare import both_asked, paired
 from umui.evaluation.frame import FloatArray, cells, read_items, read_predictions
 from umui.evaluation.metrics import ACCURACY, F1, MSE_X100, MSE_X100_GRADED, nll
-from umui.files.parquet import write_text
+from umui.files.atomic import write_text
 
 COLUMNS = [
     "dataset", "modality", "metric", "model_a", "model_b", "value_a", "value_b", "difference", "difference_ci_low",

@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from umui.config.run import Evaluation
+from umui.config.evaluation import Evaluation
 from umui.evaluation import intervals
 from umui.evaluation.frame import cells, cluster_of, read_items, read_predictions, reference_of
 from umui.evaluation.metrics import Metric, every
-from umui.files.parquet import digest_json, write_table
+from umui.files.digests import digest_json
+from umui.files.parquet import write_table
 from umui.tables import METRICS
 
 

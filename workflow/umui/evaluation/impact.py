@@ -7,11 +7,12 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from umui.config.run import Evaluation
+from umui.config.evaluation import Evaluation
 from umui.evaluation.compare import compared
 from umui.evaluation.frame import cells, read_items, read_predictions
 from umui.evaluation.metrics import ACCURACY, F1, MSE_X100, MSE_X100_GRADED, nll, says_yes
-from umui.files.parquet import read_table, write_text
+from umui.files.atomic import write_text
+from umui.files.parquet import read_table
 from umui.tables import LABELS, Split
 
 MOVE_COLUMNS = ["label", "item_id", "dataset", "split", "modality", "hypothesis", "old", "new", "move"]

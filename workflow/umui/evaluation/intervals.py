@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from umui.files.parquet import digest_json
+from umui.files.digests import digest_json
 
 FloatArray = npt.NDArray[np.float64]
 DRAWS_AT_A_TIME = 1_000_000

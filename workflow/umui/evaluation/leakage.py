@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from umui.files.parquet import read_table, write_text
+from umui.files.atomic import write_text
+from umui.files.parquet import read_table
 from umui.tables import ITEMS
 
 COLUMNS = ["dataset", "what", "train_unique", "test_unique", "shared", "test_items_affected", "share"]

@@ -14,11 +14,12 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-from umui.config.run import Evaluation
+from umui.config.evaluation import Evaluation
 from umui.evaluation.evaluate import metrics_of
 from umui.evaluation.frame import FloatArray, cluster_of, read_items, read_predictions
 from umui.evaluation.metrics import nll
-from umui.files.parquet import digest_json, write_table
+from umui.files.digests import digest_json
+from umui.files.parquet import write_table
 from umui.tables import METRICS
 
 LOWEST, HIGHEST = 0.01, 100.0

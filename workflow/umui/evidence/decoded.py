@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import soundfile
 from PIL import Image
 
-from umui.files.parquet import read_table, replacing
+from umui.files.atomic import replacing
+from umui.files.parquet import read_table
 from umui.tables import EVIDENCE, Modality
 
 View = Literal["full", "frames", "sound"]

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from umui.files.parquet import read_table
-from umui.files.quarantine import whole
+from umui.files.quarantine import set_aside_if_damaged
 from umui.tables import EVIDENCE, Modality
 
 COLUMNS = ["media_id", "frames", "audio", "evidence_digest"]
@@ -90,6 +90,6 @@ class EvidenceShelf:
     def _group(self, group: int) -> pa.Table:
         if self._held is None or self._held[0] != group:
             self._held = None  # before the next is read, so that never two are in memory
-            with whole(self._path, "Parquet"):
+            with set_aside_if_damaged(self._path, "Parquet"):
                 self._held = group, self._file.read_row_group(group, COLUMNS)
         return self._held[1]

@@ -13,7 +13,7 @@ OF_A_RULE = ".snakemake_timestamp"  # stands in each directory that Snakemake kn
 
 
 @contextmanager
-def whole(file: Path, form: str) -> Iterator[None]:
+def set_aside_if_damaged(file: Path, form: str) -> Iterator[None]:
     """Raise ValueError, which says what to do, when what the block reads of a file shows it to be damaged.
 
     Faults of the system, unlike those of a file's content, have a number, and are raised as they are.
@@ -26,11 +26,11 @@ def whole(file: Path, form: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         said = " ".join(str(error).split())  # on one line
-        what_now = remedy([file], "replace it and run again")
+        what_now = set_aside([file], "replace it and run again")
         raise ValueError(f"{file}: cannot be read as {form} ({said}); {what_now}") from error
 
 
-def remedy(files: Sequence[Path], by_hand: str) -> str:
+def set_aside(files: Sequence[Path], by_hand: str) -> str:
     """Set damaged files aside and return what to do now; what is not the workflow's own stays, and is mended `by_hand`.
 
     The workflow's own is what lies below ``results/`` of the working directory.  It is renamed to NAME.damaged, in the
@@ -39,7 +39,7 @@ def remedy(files: Sequence[Path], by_hand: str) -> str:
     """
     if not all(_is_made_here(file) for file in files):
         return by_hand
-    named = " and ".join(str(_set_aside(file)) for file in files)
+    named = " and ".join(str(_renamed(file)) for file in files)
     return f"set aside as {named}; the same command run again makes it anew"
 
 
@@ -48,7 +48,7 @@ def _is_made_here(file: Path) -> bool:
     return ".." not in file.parts and file.absolute().is_relative_to(Path.cwd() / RESULTS)
 
 
-def _set_aside(file: Path) -> Path:
+def _renamed(file: Path) -> Path:
     output = next((parent for parent in file.parents if (parent / OF_A_RULE).exists()), file)
     aside = output.with_name(output.name + SUFFIX)
     with suppress(FileNotFoundError):  # another stage has found the same fault at the same time

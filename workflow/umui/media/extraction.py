@@ -23,8 +23,9 @@ import av
 import ffmpeg
 import soundfile
 
-from umui.config import run as config
-from umui.files.parquet import digest_bytes, digest_file, digest_json, read_rows, shard_of, write_groups, write_table
+from umui.config.models import Media
+from umui.files.digests import digest_bytes, digest_file, digest_json, shard_of
+from umui.files.parquet import read_rows, write_groups, write_table
 from umui.media.probing import Probe, probe
 from umui.processes import ffmpeg as ffmpeg_process
 from umui.processes.private_result import keep_private
@@ -61,7 +62,7 @@ class Extract:
 
 
 def extract_shard(
-    settings: config.Media, items: list[Path], shard: int, shards: int, media: Path, evidence: Path, workers: int
+    settings: Media, items: list[Path], shard: int, shards: int, media: Path, evidence: Path, workers: int
 ) -> None:
     """Write the media table of one shard, a row a file, and the evidence table, a row a file that shows something.
 
@@ -89,13 +90,13 @@ def extract_shard(
     print(f"media files of shard {shard}: {told}", file=sys.stderr)
 
 
-def digest_settings(settings: config.Media, program: str) -> str:
+def digest_settings(settings: Media, program: str) -> str:
     """Return the digest of what decides on the bytes of evidence: rates, sizes, quality and ffmpeg's version."""
     chosen = settings.model_dump(include={"frame_rate_hz", "frame_size_px", "jpeg_quality", "sample_rate_hz"})
     return digest_json({**chosen, "ffmpeg": ffmpeg_process.version(program)})
 
 
-def extract(settings: config.Media, program: str, source: Source) -> Extract:
+def extract(settings: Media, program: str, source: Source) -> Extract:
     """Check, probe and decode one file; never raises for what is in it."""
     path = Path(source.media_path)
     found = probe(path, settings)
@@ -139,7 +140,7 @@ def _sources(items: list[Path], shard: int, shards: int) -> list[Source]:
     return [Source(media_id, paths[media_id], needs[media_id]) for media_id in sorted(paths)]
 
 
-def _graph(path: Path, found: Probe, frames: Path, sound: Path, settings: config.Media) -> ffmpeg.nodes.OutputStream:
+def _graph(path: Path, found: Probe, frames: Path, sound: Path, settings: Media) -> ffmpeg.nodes.OutputStream:
     """Return the ffmpeg graph from one file to a Matroska file of JPEG pictures and a FLAC file.
 
     Frame n is the picture on screen at n / frame_rate_hz, the first one standing in before its time; gaps in the sound
@@ -176,7 +177,7 @@ def _graph(path: Path, found: Probe, frames: Path, sound: Path, settings: config
     return ffmpeg.merge_outputs(*outputs)
 
 
-def _judged(found: Probe, outcome: ffmpeg_process.Outcome, written_bytes: int, settings: config.Media) -> Probe:
+def _judged(found: Probe, outcome: ffmpeg_process.Outcome, written_bytes: int, settings: Media) -> Probe:
     if outcome.exit_code is None:
         keep_private(f"an extraction was not done in {settings.timeout_s:g} s")
         return replace(found, status="unsupported", reason=f"not done in {settings.timeout_s:g} s, the limit")
@@ -197,7 +198,7 @@ def _packets(path: Path) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(video=0) if packet.size]
 
 
-def _with_durations(done: Extract, settings: config.Media) -> Extract:
+def _with_durations(done: Extract, settings: Media) -> Extract:
     """Hold what was decoded against the limit on duration and the container's claims."""
     found = done.found
     sound_s = soundfile.info(io.BytesIO(done.audio)).duration if done.audio else 0.0
@@ -243,7 +244,7 @@ def _media_row(source: Source, done: Extract) -> dict[str, Any]:
     }
 
 
-def _evidence_row(source: Source, done: Extract, settings: config.Media, settings_digest: str) -> dict[str, Any]:
+def _evidence_row(source: Source, done: Extract, settings: Media, settings_digest: str) -> dict[str, Any]:
     digests = [digest_bytes(frame) for frame in done.frames]
     return {
         "media_id": source.media_id,

@@ -15,7 +15,7 @@ from pathlib import Path
 import av
 from av.stream import Disposition
 
-from umui.config import run as config
+from umui.config.models import Media
 from umui.processes.private_result import keep_private
 from umui.tables import MediaStatus
 
@@ -64,7 +64,7 @@ class Probe:
     sound: Stream | None = None
 
 
-def probe(path: Path, settings: config.Media) -> Probe:
+def probe(path: Path, settings: Media) -> Probe:
     """Read the headers of the file at `path` and hold them against the limits of `settings`.
 
     Never raises for what is in the file: it becomes a status and a reason with the value and the limit.
@@ -123,7 +123,7 @@ def _stream(stream: av.stream.Stream, demuxer: str) -> Stream:
     return Stream(stream.index, float(stream.duration * stream.time_base))
 
 
-def _within_limits(found: Probe, streams: int, settings: config.Media) -> Probe:
+def _within_limits(found: Probe, streams: int, settings: Media) -> Probe:
     claims = [found.duration_s, *(stream.duration_s for stream in (found.pictures, found.sound) if stream)]
     longest_s = max((claim for claim in claims if claim), default=0.0)
     pixels = (found.width_px or 0) * (found.height_px or 0)

@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 from huggingface_hub import HfApi
 
-from umui.config import run as config
-from umui.files.parquet import write_text
+from umui.config.run import Config
+from umui.files.atomic import write_text
 
 HEADER = "# The commits of the models' hub names.  Use it as a further --configfile; delete it to resolve them anew.\n"
 
@@ -21,7 +21,7 @@ def latest_commit(name: str) -> str:
     return str(HfApi().model_info(name).sha)
 
 
-def lock_models(settings: config.Config, lock: Path, commit_of: Callable[[str], str] = latest_commit) -> None:
+def lock_models(settings: Config, lock: Path, commit_of: Callable[[str], str] = latest_commit) -> None:
     """Write the commit of every hub model into `lock`; a revision that the configuration has stays."""
     revisions = {
         name: {"revision": model.revision or commit_of(model.path)}

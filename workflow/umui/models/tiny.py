@@ -22,7 +22,7 @@ from umui.backbone import omni
 from umui.backbone.encoding import Encoder
 from umui.backbone.forward import answer_positions, hidden_states_after, tower_features
 from umui.backbone.packing import EncodedPremise, Suffix, pack
-from umui.config import run as config
+from umui.config.models import Media, Tiny
 from umui.evidence.decoded import Evidence, Premise
 from umui.files.parquet import read_rows
 from umui.models import tiny_architecture
@@ -53,9 +53,9 @@ class Lessons:
 
 
 def make(
-    settings: config.Tiny,
+    settings: Tiny,
     prompt: str,
-    media_settings: config.Media,
+    media_settings: Media,
     items: list[Path],
     lessons: list[Path],
     evidence: list[Path],
@@ -143,7 +143,7 @@ def _encode(
     return {modality: pupils for modality, pupils in school.items() if pupils}
 
 
-def _train(settings: config.Tiny, thinker: Any, school: dict[Modality, list[Lessons]], pad_token: int) -> None:
+def _train(settings: Tiny, thinker: Any, school: dict[Modality, list[Lessons]], pad_token: int) -> None:
     """Train all weights on small batches of all modalities."""
     random = np.random.default_rng([settings.seed, 1])
     weights = [weight for weight in thinker.parameters() if weight.requires_grad]
@@ -156,7 +156,7 @@ def _train(settings: config.Tiny, thinker: Any, school: dict[Modality, list[Less
 
 
 def _steps(
-    settings: config.Tiny,
+    settings: Tiny,
     thinker: Any,
     school: dict[Modality, list[Lessons]],
     pad_token: int,

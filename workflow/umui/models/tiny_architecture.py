@@ -22,7 +22,7 @@ from transformers import (
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
 from umui.backbone.encoding import video_arguments
-from umui.config import run as config
+from umui.config.models import Media, Tiny
 
 NAMED_TOKENS = {
     "image_token": "<|IMAGE|>",
@@ -84,7 +84,7 @@ def tokenizer(texts: Iterable[str]) -> Any:
     return made
 
 
-def processor(settings: config.Tiny, media_settings: config.Media, texts: Iterable[str]) -> Any:
+def processor(settings: Tiny, media_settings: Media, texts: Iterable[str]) -> Any:
     """Make the processor: the tokenizer trained on `texts`, and pictures and sound as the evidence has them."""
     video = video_arguments(media_settings)
     return Qwen2_5OmniProcessor(
@@ -103,7 +103,7 @@ def processor(settings: config.Tiny, media_settings: config.Media, texts: Iterab
     )
 
 
-def thinker(settings: config.Tiny, made_tokenizer: Any) -> Any:
+def thinker(settings: Tiny, made_tokenizer: Any) -> Any:
     """Make the thinker with weights drawn from the settings' seed."""
     tokens = {token: made_tokenizer.convert_tokens_to_ids(token) for token in CONTROL_TOKENS}
     frequencies = settings.hidden_size // ATTENTION_HEADS // 2

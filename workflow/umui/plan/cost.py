@@ -11,8 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from umui.config.run import Config, Costs, Judge, Student, TrainingSource
-from umui.files.parquet import read_table, write_text
+from umui.config.judges import Judge
+from umui.config.run import Config, Costs
+from umui.config.students import Student, TrainingSource
+from umui.files.atomic import write_text
+from umui.files.parquet import read_table
 from umui.prompts.rendering import claim_first
 from umui.tables import ITEMS
 

@@ -14,7 +14,7 @@ from typing import Literal
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
-from umui.files.parquet import digest_json
+from umui.files.digests import digest_json
 from umui.tables import Modality
 
 TEMPLATES = Path(__file__).with_name("templates")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from umui.files.parquet import read_rows, read_table, write_text
+from umui.files.atomic import write_text
+from umui.files.parquet import read_rows, read_table
 from umui.tables import ITEMS, LABELS, LEFT_OUT, MEDIA, MODALITIES, PREDICTIONS, VOTES, Table
 
 WHERE = ["dataset", "split", "modality"]

@@ -7,7 +7,7 @@ import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 
-from umui.files.parquet import write_text
+from umui.files.atomic import write_text
 from umui.reporting.coverage import markdown_table
 from umui.reporting.figures.curves import COLOURS, GREY, TEXT_WIDTH_IN, save
 from umui.reporting.tables import MEASURES, with_interval

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml as pyyaml
 
 from umui.config.run import Config
-from umui.files.parquet import write_text
+from umui.files.atomic import write_text
 
 
 def run_config(settings: Config, yaml: Path) -> None:

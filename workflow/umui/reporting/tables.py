@@ -12,8 +12,9 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from umui.config.run import Evaluation
-from umui.files.parquet import read_table, write_text
+from umui.config.evaluation import Evaluation
+from umui.files.atomic import write_text
+from umui.files.parquet import read_table
 from umui.tables import METRICS, MODALITIES
 
 COLUMNS = [

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
-from umui.files.parquet import read_json, write_text
+from umui.files.atomic import read_json, write_text
 from umui.reporting.coverage import markdown_table
 
 COLUMNS = [

@@ -1,11 +1,12 @@
 """What a job reads, named by content: a file's sha256, a directory's from its files'."""
 
-import hashlib
 import json
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from umui.files.digests import digest_bytes, digest_file, digest_json
 
 KEPT_FROM_BYTES = 1_000_000  # smaller files are read again sooner than their digest is looked up
 SETTLED_S = 2.0  # a file that changed this lately may change again without another time stamp
@@ -20,7 +21,7 @@ def digest_of(path: Path, known: Path) -> str:
     if not path.is_dir():
         return _digest_of_file(path, known)
     listed = [[str(file.relative_to(path)), _digest_of_file(file, known)] for file in files_below(path)]
-    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+    return digest_json(listed)
 
 
 def files_below(directory: Path) -> Iterator[Path]:
@@ -34,26 +35,20 @@ def files_below(directory: Path) -> Iterator[Path]:
             yield path
 
 
-def read_digest(path: Path) -> str:
-    """Return the sha256 of a file's bytes, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _digest_of_file(path: Path, known: Path) -> str:
     """Return a file's digest, from the kept one where size, times and inode are as they were."""
     status = path.stat()
     if status.st_size < KEPT_FROM_BYTES:
-        return read_digest(path)
+        return digest_file(path)
     stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-    entry = known / f"{hashlib.sha256(str(path.absolute()).encode()).hexdigest()}.json"
+    entry = known / f"{digest_bytes(str(path.absolute()).encode())}.json"
     try:
         kept = json.loads(entry.read_bytes())
         if kept["stamp"] == stamp:
             return str(kept["sha256"])
     except (FileNotFoundError, ValueError, KeyError):
         pass  # never read, or half-written by a killed job
-    digest = read_digest(path)
+    digest = digest_file(path)
     if time.time() - max(status.st_mtime, status.st_ctime) > SETTLED_S:
         known.mkdir(parents=True, exist_ok=True)
         temporary = entry.with_suffix(f".{os.getpid()}")

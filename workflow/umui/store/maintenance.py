@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from umui.files.digests import digest_file
 from umui.processes.progress import reported
 from umui.store.backends import PART, Entry, Place, place
-from umui.store.digests import read_digest
 from umui.store.manifest import Manifest, manifest_name, object_name
 from umui.store.store import GRACE_S
 
@@ -113,7 +113,7 @@ def _object_faults(there: Place, entry: Entry) -> Iterator[str]:
     os.close(handle)
     try:
         there.fetch(entry.name, Path(name))
-        found = read_digest(Path(name))
+        found = digest_file(Path(name))
         if found != Path(entry.name).name:
             yield f"{entry.name}: its sha256 is {found}"
     except FileNotFoundError:

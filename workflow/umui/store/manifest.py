@@ -1,12 +1,13 @@
 """What a store says of a result: which job made it, and the digest of every file."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from umui.files.digests import digest_json
 
 FORMAT = 2
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -51,7 +52,7 @@ class Manifest:
     def to_bytes(self) -> bytes:
         """Return the manifest as JSON that carries its own digest."""
         body = {"format": FORMAT, **asdict(self)}
-        return (json.dumps({**body, "digest": digest_of_json(body)}, indent=1) + "\n").encode()
+        return (json.dumps({**body, "digest": digest_json(body)}, indent=1) + "\n").encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Manifest":
@@ -64,13 +65,13 @@ class Manifest:
             digest = body.pop("digest")
         except (ValueError, KeyError, AttributeError) as error:
             raise ValueError("it is not a whole manifest") from error
-        if digest_of_json(body) != digest:
+        if digest_json(body) != digest:
             raise ValueError("its digest is not that of its text")
         if body.pop("format") != FORMAT:
             raise ValueError(f"it has another format than {FORMAT}, this program's")
         files, kept = (tuple(StoredFile(**file) for file in body[name]) for name in ("files", "kept"))
         made = cls(**body | {"files": files, "kept": kept, "directories": tuple(body["directories"])})
-        if digest_of_json(made.depends_on) != made.key:
+        if digest_json(made.depends_on) != made.key:
             raise ValueError("its key is not that of what it depends on")
         if not all(SHA256.fullmatch(file.sha256) for file in made.all_files):
             raise ValueError("it names a file by what is no sha256")
@@ -87,11 +88,6 @@ class Manifest:
                 raise ValueError(f"it names {file.path}, which the job does not write")
         if unknown := {file.path for file in self.kept} - set(keeps):
             raise ValueError(f"it names {sorted(unknown)}, which the job does not keep")
-
-
-def digest_of_json(value: Any) -> str:
-    """Return the sha256 of a JSON value, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def manifest_name(key: str) -> str:

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from umui.files.digests import digest_file, digest_json
 from umui.store.backends import Place, place
-from umui.store.digests import digest_of, read_digest
-from umui.store.manifest import Manifest, StoredFile, digest_of_json, manifest_name, object_name
+from umui.store.digests import digest_of
+from umui.store.manifest import Manifest, StoredFile, manifest_name, object_name
 
 DIGESTS = Path("results/.digests")
 WITHOUT_EFFECT = ("--workers", "--gpus", "--circumstances")  # options whose value changes no result
@@ -83,7 +84,7 @@ class Store:
         tell(f"stored ({_amount(manifest)})")
 
     def _put(self, path: Path) -> StoredFile:
-        stored = StoredFile(path.as_posix(), read_digest(path), path.stat().st_size)
+        stored = StoredFile(path.as_posix(), digest_file(path), path.stat().st_size)
         there = self.place.entry(object_name(stored.sha256))
         if there is None or there.size != stored.size or there.age_s > GRACE_S / 2:
             self.place.put(path, object_name(stored.sha256))
@@ -136,7 +137,7 @@ def key_material(command: Sequence[str], code: str, environment: str, inputs: Se
 
 def key_of_material(material: dict[str, Any]) -> str:
     """Return the key: 64 hexadecimal digits."""
-    return digest_of_json(material)
+    return digest_json(material)
 
 
 def tell(message: str) -> None:
@@ -176,7 +177,7 @@ def _fetch_verified(source: Place, file: StoredFile, target: Path) -> None:
         source.fetch(name, target)
     except FileNotFoundError:
         raise DamagedError(f"{name} is missing ({file.path})") from None
-    found, size = read_digest(target), target.stat().st_size
+    found, size = digest_file(target), target.stat().st_size
     if (found, size) != (file.sha256, file.size):
         raise DamagedError(
             f"{name} ({file.path}): {size} bytes with sha256 {found}, expected {file.size} with {file.sha256}", name

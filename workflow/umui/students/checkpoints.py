@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from umui.files.parquet import digest_file, write_json, write_text
+from umui.files.atomic import write_json, write_text
+from umui.files.digests import digest_file
 
 NOTE = "complete.json"
 KEPT = 2

@@ -17,8 +17,10 @@ from torch import nn
 
 from umui.backbone import omni
 from umui.backbone.omni import Omni
-from umui.config import run as config
-from umui.files.parquet import read_json, write_json, write_table, write_text
+from umui.config.models import Media
+from umui.config.students import Student as StudentSettings
+from umui.files.atomic import read_json, write_json, write_text
+from umui.files.parquet import write_table
 from umui.students.student import DTYPES, Reader, Student
 from umui.tables import TRAINING_LOG
 
@@ -36,7 +38,7 @@ class Description:
     bins: int | None
     prompt: str
     dtype: torch.dtype
-    media_settings: config.Media
+    media_settings: Media
     base: str
     revision: str | None
     base_digest: str
@@ -46,8 +48,8 @@ def write(
     output: Path,
     student: Student,
     model: Omni,
-    settings: config.Student,
-    media_settings: config.Media,
+    settings: StudentSettings,
+    media_settings: Media,
     origin: Mapping[str, str | None],
     run: Mapping[str, Any],
     log: Sequence[Mapping[str, Any]],
@@ -97,7 +99,7 @@ def describe(directory: Path) -> Description:
     except OSError as error:
         raise ValueError(f"{file}: {error.strerror}; give the directory of a trained student") from error
     try:
-        found["media_settings"] = config.Media.model_validate(found.pop("media"))
+        found["media_settings"] = Media.model_validate(found.pop("media"))
         return Description(**{**found, "dtype": DTYPES[found["dtype"]]})
     except (KeyError, TypeError, ValidationError) as error:
         raise ValueError(f"{file}: not as this version writes it ({error}); train the student again") from error
@@ -151,7 +153,7 @@ def _adapters(adapted: Any) -> dict[str, torch.Tensor]:
 
 
 def _model_card(
-    settings: config.Student, origin: Mapping[str, str | None], run: Mapping[str, Any], parameters: int, trained: int
+    settings: StudentSettings, origin: Mapping[str, str | None], run: Mapping[str, Any], parameters: int, trained: int
 ) -> str:
     read_out = (
         f"a distribution over {settings.bins} probabilities from 0 to 1, whose mean is the answer (CLUE-D)"

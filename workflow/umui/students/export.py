@@ -15,7 +15,7 @@ from tokenizers import AddedToken
 
 from umui.backbone import omni
 from umui.backbone.omni import Omni
-from umui.files.parquet import write_json, write_text
+from umui.files.atomic import write_json, write_text
 from umui.prompts import rendering
 from umui.students import directory as student_directory
 from umui.students.directory import USED_WITH, Description

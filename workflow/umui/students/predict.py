@@ -14,9 +14,11 @@ from umui.backbone.generation import greedy
 from umui.backbone.omni import Omni
 from umui.backbone.packing import Suffix, pack
 from umui.backbone.premise_reader import PremiseReader, Shelf, shelf
-from umui.config import run as config
+from umui.config.models import Media
+from umui.config.students import Student
 from umui.evidence.decoded import AskedPremise, Evidence, Premise, View
-from umui.files.parquet import read_table, shard_of, write_table
+from umui.files.digests import shard_of
+from umui.files.parquet import read_table, write_table
 from umui.processes.progress import reported
 from umui.students import directory as student_directory
 from umui.students.student import Reader, answer_text, parse_answer
@@ -27,8 +29,8 @@ _COLUMNS = ["item_id", "split", "premise_id", "modality", "premise_text", "media
 
 
 def predict_shard(
-    settings: config.Student,
-    media_settings: config.Media,
+    settings: Student,
+    media_settings: Media,
     base: str,
     revision: str | None,
     student: Path,

@@ -19,7 +19,7 @@ from torch import nn
 from umui.backbone import omni
 from umui.backbone.encoding import Encoder
 from umui.backbone.omni import Omni
-from umui.config import run as config
+from umui.config.models import Media
 from umui.evidence.decoded import AskedPremise, Evidence, Premise
 from umui.prompts import rendering
 from umui.students.directory import ADAPTER
@@ -37,7 +37,7 @@ _ADAPTED = re.compile(r"^base_model\.model\.(.+)\.lora_A\.weight$")
 class WholePromptEncoder(Encoder):
     """Encodes whole prompts, of a user's template, of which no part is shared; takes `AskedPremise` alone."""
 
-    def __init__(self, model: Omni, template: Path, media_settings: config.Media, evidence: Evidence) -> None:
+    def __init__(self, model: Omni, template: Path, media_settings: Media, evidence: Evidence) -> None:
         super().__init__(model, str(template), media_settings, evidence)
         self._template = template
 

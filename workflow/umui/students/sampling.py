@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from umui.config import run as config
+from umui.config.students import Training
 
 BUCKET_STEPS = 16  # within which rows are sorted by length, where batches are made by tokens
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Sampler:
 
     def __init__(
         self,
-        settings: config.Training,
+        settings: Training,
         modalities: Sequence[str],
         n_hypotheses: Sequence[int],
         width: Callable[[Unit], int],

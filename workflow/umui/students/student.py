@@ -19,7 +19,7 @@ from torch.nn import functional
 from umui.backbone.forward import Features, answer_positions, hidden_states
 from umui.backbone.omni import Omni
 from umui.backbone.packing import Batch
-from umui.config import run as config
+from umui.config.students import Student as StudentSettings
 from umui.students import targets
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -58,7 +58,7 @@ class Student(Reader):
     Raises ValueError when not every layer of the text decoder gets an adapter at every target.
     """
 
-    def __init__(self, omni: Omni, settings: config.Student) -> None:
+    def __init__(self, omni: Omni, settings: StudentSettings) -> None:
         text_config, lora_targets = omni.thinker.config.text_config, settings.lora.targets
         pattern = rf".*language_model\.layers\.\d+\.(self_attn|mlp)\.({'|'.join(lora_targets)})"
         adapters = LoraConfig(

@@ -17,9 +17,11 @@ from umui.backbone import omni
 from umui.backbone.encoding import Encoder
 from umui.backbone.packing import Batch, Suffix, pack
 from umui.backbone.premise_reader import PremiseReader, Prepared, shelf
-from umui.config import run as config
+from umui.config.models import Media
+from umui.config.students import Student as StudentSettings
+from umui.config.students import Training
 from umui.evidence.decoded import AskedPremise, Evidence, Premise
-from umui.files.parquet import digest_json
+from umui.files.digests import digest_json
 from umui.processes.progress import reported
 from umui.processes.signals import AGAIN, Wish, heeding
 from umui.students import directory as student_directory
@@ -37,8 +39,8 @@ NEVER = 2**31 - 1  # DeepSpeed prints each so many steps; the progress is ours t
 
 
 def train(
-    settings: config.Student,
-    media_settings: config.Media,
+    settings: StudentSettings,
+    media_settings: Media,
     base: str,
     revision: str | None,
     items: list[Path],
@@ -104,7 +106,7 @@ class TrainingLoop:
 
     def __init__(
         self,
-        settings: config.Student,
+        settings: StudentSettings,
         place: Place,
         student: Student,
         reader: PremiseReader,
@@ -244,7 +246,7 @@ class TrainingLoop:
             kept.complete(step)
 
 
-def learning_rate(settings: config.Training, step: int, steps: int) -> float:
+def learning_rate(settings: Training, step: int, steps: int) -> float:
     """Return the rate of step `step`, counted from 0, of `steps`: a linear warm-up, then constant or a cosine to 0."""
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
@@ -254,7 +256,7 @@ def learning_rate(settings: config.Training, step: int, steps: int) -> float:
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def _engine(settings: config.Training, student: Student) -> Any:
+def _engine(settings: Training, student: Student) -> Any:
     trained = [weight for weight in student.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(trained, settings.learning_rate, betas=BETAS, weight_decay=settings.weight_decay)
     engine, _, _, _ = deepspeed.initialize(

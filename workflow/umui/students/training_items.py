@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from umui.backbone.encoding import Encoder
-from umui.config import run as config
+from umui.config.students import Student, Training, TrainingSource
 from umui.evidence.decoded import Evidence, Premise
-from umui.files.parquet import digest_json, read_table
+from umui.files.digests import digest_json
+from umui.files.parquet import read_table
 from umui.tables import ITEMS, LABELS
 
 _COLUMNS = ["item_id", "dataset", "split", "premise_id", "modality", "premise_text", "media_id", "hypothesis"]
@@ -60,9 +61,7 @@ class TrainingItems:
         return {name: self.table[name][number].as_py() for name in self.table.column_names}
 
 
-def read(
-    settings: config.Student, items: Sequence[Path], labels: Sequence[Sequence[str]], encoder: Encoder
-) -> TrainingItems:
+def read(settings: Student, items: Sequence[Path], labels: Sequence[Sequence[str]], encoder: Encoder) -> TrainingItems:
     """Read the items that train, and count those that do not.
 
     Raises ValueError when a source with a teacher has no labels, and the reverse.
@@ -92,7 +91,7 @@ def read(
     return TrainingItems(table, starts, counts)
 
 
-def balanced(labels_N: np.ndarray[Any, np.dtype[np.float64]], settings: config.Training) -> np.ndarray[Any, Any]:
+def balanced(labels_N: np.ndarray[Any, np.dtype[np.float64]], settings: Training) -> np.ndarray[Any, Any]:
     """Return which items to keep: of those with labels below 0.5, at most `negative_ratio` for each other one."""
     keep_N = np.ones(len(labels_N), dtype=bool)
     if settings.negative_ratio is not None:
@@ -103,7 +102,7 @@ def balanced(labels_N: np.ndarray[Any, np.dtype[np.float64]], settings: config.T
     return keep_N
 
 
-def _labelled(dataset: str, source: config.TrainingSource, items: Sequence[Path], labels: Sequence[Path]) -> pa.Table:
+def _labelled(dataset: str, source: TrainingSource, items: Sequence[Path], labels: Sequence[Path]) -> pa.Table:
     """Return a dataset's training items with the column `label`, which may be null, and whether it `agrees`."""
     if (source.teacher is None) != (not labels):
         raise ValueError(

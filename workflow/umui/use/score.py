@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from umui.config import run as config
+from umui.config.datasets import Manifest
+from umui.config.models import Media
 from umui.datasets.importing import Pair
 from umui.datasets.manifest import pairs
-from umui.files.left_out import LeftOut
 from umui.processes.progress import reported
-from umui.tables import Modality
+from umui.tables import LeftOut, Modality
 from umui.use.scorer import Query, Score, Scorer, Unscorable, query
 
 PLOT_COLUMNS = 50
@@ -24,7 +24,7 @@ def score_command(
     model: Path,
     base: str | None,
     prompt: Path | None,
-    media_settings: config.Media | None,
+    media_settings: Media | None,
     ffmpeg: str | None,
     video: Path | None,
     audio: Path | None,
@@ -55,7 +55,7 @@ def score_command(
 
 
 def _scorer(
-    model: Path, base: str | None, prompt: Path | None, media_settings: config.Media | None, ffmpeg: str | None
+    model: Path, base: str | None, prompt: Path | None, media_settings: Media | None, ffmpeg: str | None
 ) -> Scorer:
     if prompt is None and media_settings is None:
         return Scorer.from_pretrained(model, base, ffmpeg)
@@ -99,7 +99,7 @@ def plot(masses: list[float], columns: int = PLOT_COLUMNS) -> str:
 
 
 def _print_manifest(scorer: Scorer, file: Path, as_json: bool, workers: int) -> None:
-    entries = list(pairs(config.Manifest(kind="manifest", file=str(file))))
+    entries = list(pairs(Manifest(kind="manifest", file=str(file))))
     counts: Counter[str] = Counter()
     for row, hypothesis, answer in reported(_answers(scorer, entries, workers), len(entries), "rows"):
         fields = as_row(hypothesis, answer)

@@ -18,9 +18,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from umui.backbone.encoding import LEAST_SOUND_S, Encoder
-from umui.config import run as config
+from umui.config.models import Media
 from umui.evidence.decoded import HEARS, AskedPremise, Evidence, Premise
-from umui.files.parquet import digest_file
+from umui.files.digests import digest_file
 from umui.media.extraction import NEEDS, Extract, Source, extract
 from umui.processes import ffmpeg as ffmpeg_process
 from umui.prompts.rendering import claim_first
@@ -87,7 +87,7 @@ class Scorer:
     def __init__(
         self,
         student: Reader,
-        media_settings: config.Media,
+        media_settings: Media,
         encoder: Callable[[Evidence], Encoder],
         premise: Callable[[Query, str | None], Premise],
     ) -> None:
@@ -115,7 +115,7 @@ class Scorer:
         return cls(student, media_settings, partial(Encoder, model, found.prompt, media_settings), premise)
 
     @classmethod
-    def from_published(cls, directory: str | Path, prompt: str | Path, media_settings: config.Media) -> "Scorer":
+    def from_published(cls, directory: str | Path, prompt: str | Path, media_settings: Media) -> "Scorer":
         """Load a student in the layout of the published checkpoint, which students/published.py describes.
 
         `prompt` is the file of a template with the blocks `system` and `user`; it and `media_settings` are to be those

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from umui.config.run import Label
+from umui.config.judges import Label
 from umui.files.parquet import read_table, write_table
 from umui.tables import LABELS, VOTES
 

@@ -17,10 +17,11 @@ from typing import Any
 
 from umui.answers.parsing import Parsed, parse, split_reasoning
 from umui.answers.token_masses import expectation
-from umui.config import run as config
-from umui.files.left_out import LeftOut
-from umui.files.parquet import digest_file, digest_json, read_rows, write_table, write_text
-from umui.tables import ITEMS, LEFT_OUT, VOTES, Modality
+from umui.config.judges import ImportedTeacher
+from umui.files.atomic import write_text
+from umui.files.digests import digest_file, digest_json
+from umui.files.parquet import read_rows, write_table
+from umui.tables import ITEMS, LEFT_OUT, VOTES, LeftOut, Modality
 from umui.votes.shared import shared_votes
 
 MODALITIES: dict[str, Modality] = {"audio": "audio", "video": "video", "omni": "audiovisual"}
@@ -63,9 +64,7 @@ class Found:
     differing: int
 
 
-def import_votes(
-    settings: config.ImportedTeacher, teacher: str, items: list[Path], votes: Path, left_out: Path
-) -> None:
+def import_votes(settings: ImportedTeacher, teacher: str, items: list[Path], votes: Path, left_out: Path) -> None:
     """Write the votes table, and as CSV what was left out.
 
     Raises ValueError when a file is not of the format, or when no row belongs to an item.
@@ -91,7 +90,7 @@ def import_votes(
     )
 
 
-def _answered(settings: config.ImportedTeacher, teacher: str, items: list[Path]) -> Found:
+def _answered(settings: ImportedTeacher, teacher: str, items: list[Path]) -> Found:
     """Find the votes in files of answers."""
     wanted, aside = _wanted(settings, items)
     found: dict[str, Published] = {}
@@ -110,7 +109,7 @@ def _answered(settings: config.ImportedTeacher, teacher: str, items: list[Path])
     return Found([item["item_id"] for item in wanted.values()], rows, aside, differing)
 
 
-def _shared(settings: config.ImportedTeacher, teacher: str, items: list[Path]) -> Found:
+def _shared(settings: ImportedTeacher, teacher: str, items: list[Path]) -> Found:
     """Find the votes in tables that another project published; they are of the items with the same `item_id`."""
     wanted = [item["item_id"] for item in _chosen(settings, items)]
     known, rows = set(wanted), []
@@ -134,7 +133,7 @@ def answers_of(value: Any, form: str) -> Sequence[Any]:
     return value if form != "digits" and isinstance(value, list) else [value]
 
 
-def say(answer: Any, settings: config.ImportedTeacher) -> tuple[str, str | None, Parsed]:
+def say(answer: Any, settings: ImportedTeacher) -> tuple[str, str | None, Parsed]:
     """Return a vote's text, its reasoning or null, and what it says; what is not of the form says nothing."""
     if settings.form == "digits":
         return json.dumps(answer), None, digits(answer)
@@ -156,7 +155,7 @@ def digits(vector: Any) -> Parsed:
     return expectation(vector, [digit / DIGITS + 0.05 for digit in range(DIGITS)])
 
 
-def _wanted(settings: config.ImportedTeacher, items: list[Path]) -> tuple[dict[Key, dict[str, Any]], list[LeftOut]]:
+def _wanted(settings: ImportedTeacher, items: list[Path]) -> tuple[dict[Key, dict[str, Any]], list[LeftOut]]:
     """Return the items that may have votes, by key; where several share one, votes could be of any, and all go."""
     by_key: dict[Key, list[dict[str, Any]]] = {}
     for item in _chosen(settings, items):
@@ -171,7 +170,7 @@ def _wanted(settings: config.ImportedTeacher, items: list[Path]) -> tuple[dict[K
     return {key: group[0] for key, group in by_key.items() if len(group) == 1}, aside
 
 
-def _chosen(settings: config.ImportedTeacher, items: list[Path]) -> list[dict[str, Any]]:
+def _chosen(settings: ImportedTeacher, items: list[Path]) -> list[dict[str, Any]]:
     return [
         item
         for item in read_rows(items, ITEMS, ITEM_COLUMNS)
@@ -181,7 +180,7 @@ def _chosen(settings: config.ImportedTeacher, items: list[Path]) -> list[dict[st
     ]
 
 
-def _published(settings: config.ImportedTeacher) -> Iterator[Published | LeftOut]:
+def _published(settings: ImportedTeacher) -> Iterator[Published | LeftOut]:
     for name in settings.files:
         groups, row = _groups(Path(name)), 0
         file_digest = digest_file(Path(name))
@@ -202,7 +201,7 @@ def _groups(path: Path) -> Mapping[str, list[Any]]:
 
 
 def _entry(
-    settings: config.ImportedTeacher, name: str, row: int, group: str, entry: Any, file_digest: str
+    settings: ImportedTeacher, name: str, row: int, group: str, entry: Any, file_digest: str
 ) -> Published | LeftOut:
     fields = entry if isinstance(entry, dict) else {}
     claim, path, modality = (fields.get(column) for column in ("claim", "path", "modality"))
@@ -225,9 +224,7 @@ def _printable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def _rows(
-    settings: config.ImportedTeacher, teacher: str, item_id: str, published: Published
-) -> Iterator[dict[str, Any]]:
+def _rows(settings: ImportedTeacher, teacher: str, item_id: str, published: Published) -> Iterator[dict[str, Any]]:
     """Yield an item's votes; votes that the file lacks, up to the configured number, have the status missing.
 
     What nobody knows any more (seed, prompt, evidence, tokens) is null.  The request digest is that of the file's

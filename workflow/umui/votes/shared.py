@@ -12,7 +12,9 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from umui.files.parquet import digest_file, read_rows, read_table, write_json
+from umui.files.atomic import write_json
+from umui.files.digests import digest_file
+from umui.files.parquet import read_rows, read_table
 from umui.tables import VOTES
 
 FORMAT = "umui votes 1"

@@ -20,7 +20,8 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from umui.config.base import Count, Settings
 from umui.datasets.download.unpack import unpack
-from umui.files.parquet import digest_file, write_json, write_text
+from umui.files.atomic import write_json, write_text
+from umui.files.digests import digest_file
 from umui.processes.progress import reported
 
 PIECE_BYTES = 2**20

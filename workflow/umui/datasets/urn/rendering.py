@@ -11,7 +11,7 @@ import ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from umui.config import run as config
+from umui.config.datasets import Urn
 from umui.datasets.urn.mathematics import Draws
 from umui.processes import ffmpeg as ffmpeg_process
 
@@ -36,7 +36,7 @@ def words(draws: Draws, random: np.random.Generator) -> str:
     return f"Urn {random.integers(10, 100)}. {phrasings[random.integers(len(phrasings))]}"
 
 
-def pictures(draws: Draws, seen: Draws, settings: config.Urn, random: np.random.Generator) -> NDArray[np.uint8]:
+def pictures(draws: Draws, seen: Draws, settings: Urn, random: np.random.Generator) -> NDArray[np.uint8]:
     """Return the frames, shape (time, height, width, RGB): a disc a draw, anywhere, drifting, in noise."""
     side = settings.frame_size_px
     frames_a_draw = round(settings.draw_s * settings.frame_rate_hz)
@@ -56,7 +56,7 @@ def pictures(draws: Draws, seen: Draws, settings: config.Urn, random: np.random.
     return np.clip(frames, 0, 255, out=frames).astype(np.uint8)
 
 
-def sound(draws: Draws, heard: Draws, settings: config.Urn, random: np.random.Generator) -> NDArray[np.int16]:
+def sound(draws: Draws, heard: Draws, settings: Urn, random: np.random.Generator) -> NDArray[np.int16]:
     """Return mono samples at SAMPLE_RATE_HZ: a chord a draw, of any level and slightly off pitch, in noise."""
     samples_a_draw = round(settings.draw_s * SAMPLE_RATE_HZ)
     time_s = np.arange(samples_a_draw) / SAMPLE_RATE_HZ

@@ -17,10 +17,11 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from umui.config import run as config
+from umui.config.datasets import Urn
 from umui.datasets.urn import rendering as urn_rendering
 from umui.datasets.urn.mathematics import HYPOTHESES, Draws, Outcome, draw, held_out, judge, letters, probabilities
-from umui.files.parquet import digest_file, write_table
+from umui.files.digests import digest_file
+from umui.files.parquet import write_table
 from umui.processes.progress import reported
 from umui.tables import ITEMS, LESSONS, MODALITIES, Modality, Split
 
@@ -59,7 +60,7 @@ class Premise:
         return self.premise_id.replace("/", "-") + (".wav" if self.modality == "audio" else ".mp4")
 
 
-def build(settings: config.Urn, dataset: str, media_directory: Path, items: Path, lessons: Path, workers: int) -> None:
+def build(settings: Urn, dataset: str, media_directory: Path, items: Path, lessons: Path, workers: int) -> None:
     """Write the items and lessons tables and, into a fresh `media_directory`, the video and sound files.
 
     The same settings give the same bytes, and more premises change none of the others.  `workers` files are written
@@ -88,7 +89,7 @@ def build(settings: config.Urn, dataset: str, media_directory: Path, items: Path
 
 
 def imagine(
-    settings: config.Urn, dataset: str, reserved: frozenset[Draws], split: Split, modality: Modality, index: int
+    settings: Urn, dataset: str, reserved: frozenset[Draws], split: Split, modality: Modality, index: int
 ) -> Premise:
     """Draw one premise from generators of its own; it shows a `reserved` sequence if and only if its split is test."""
     key = [settings.seed, SPLITS.index(split), MODALITIES.index(modality), index]
@@ -123,7 +124,7 @@ def _shared_out(length: int, random: np.random.Generator) -> Draws:
     return tuple(seen)
 
 
-def _write_media(settings: config.Urn, directory: Path, premise: Premise) -> str:
+def _write_media(settings: Urn, directory: Path, premise: Premise) -> str:
     """Write a premise's file; return the sha256 of its bytes."""
     path = directory / premise.file_name
     if premise.modality == "audio":
@@ -135,7 +136,7 @@ def _write_media(settings: config.Urn, directory: Path, premise: Premise) -> str
     return digest_file(path)
 
 
-def _sound(settings: config.Urn, premise: Premise) -> NDArray[np.int16]:
+def _sound(settings: Urn, premise: Premise) -> NDArray[np.int16]:
     return urn_rendering.sound(premise.draws, premise.heard, settings, premise.rendering)
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 from scipy.special import entr
 from scipy.stats import pearsonr, spearmanr
 
-from umui.config.run import Evaluation
+from umui.config.evaluation import Evaluation
 from umui.evaluation.frame import FloatArray, read_items, read_predictions, reference_of
-from umui.files.parquet import write_text
+from umui.files.atomic import write_text
 
 COLUMNS = ["dataset", "statistic", "rater_a", "rater_b", "value", "n_items"]
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from umui.config.run import Evaluation
+from umui.config.evaluation import Evaluation
 from umui.evaluation.frame import FloatArray, cells, read_items, read_predictions, reference_of
 from umui.evaluation.metrics import bin_of
-from umui.files.parquet import read_table, write_text
+from umui.files.atomic import write_text
+from umui.files.parquet import read_table
 from umui.tables import PREDICTIONS
 
 COLUMNS = ["dataset", "modality", "source", "bin", "bin_low", "bin_high", "count", "share", "mean_mass"]

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from umui.config.run import Evaluation
+from umui.config.evaluation import Evaluation
 from umui.evaluation import intervals
 from umui.evaluation.frame import cells, cluster_of, read_items, read_predictions
 from umui.evaluation.metrics import bin_of, divide
-from umui.files.parquet import write_text
+from umui.files.atomic import write_text
 
 COLUMNS = [
     "model", "dataset", "modality", "bin", "bin_low", "bin_high", "mean_predicted", "mean_true", "ci_low", "ci_high",

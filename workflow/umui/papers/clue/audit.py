@@ -14,8 +14,8 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from umui.files.parquet import write_text
-from umui.papers.clue import checks as checks
+from umui.files.atomic import write_text
+from umui.papers.clue import checks
 from umui.papers.clue.results import read, records, rounded_from
 
 BINS, SIGMA = 100, 0.05

@@ -6,7 +6,8 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from umui.files.parquet import read_table, write_text
+from umui.files.atomic import write_text
+from umui.files.parquet import read_table
 from umui.papers.clue.results import read, records
 from umui.reporting.tables import MEASURES, ordered, with_interval
 from umui.tables import METRICS

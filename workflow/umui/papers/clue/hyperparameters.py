@@ -10,8 +10,8 @@ import yaml
 from pydantic import BaseModel
 
 from umui.config.loading import load
-from umui.config.run import Student
-from umui.files.parquet import write_text
+from umui.config.students import Student
+from umui.files.atomic import write_text
 
 OF_DISTRIBUTIONS = {"bins", "sigma", "target", "loss"}  # a student that answers in text has none of these
 COLUMNS = ["student", "hyperparameter", "value", "meaning"]

@@ -14,7 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from umui.files.parquet import read_table, replacing, write_text
+from umui.files.atomic import replacing, write_text
+from umui.files.parquet import read_table
 from umui.tables import MODALITIES, TRAINING_LOG
 
 COLOURS = {
