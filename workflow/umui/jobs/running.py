@@ -138,7 +138,7 @@ def _watched() -> list[int]:
 
 @contextmanager
 def _forwarding(group: int) -> Iterator[None]:
-    """Send signals on to a process group instead of heeding them."""
+    """Send signals on to a process group instead of ending at them."""
 
     def forward(number: int, frame: object) -> None:
         with suppress(ProcessLookupError):
