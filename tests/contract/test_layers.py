@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parents[2] / "workflow" / "umui"
 FLOORS = (
     {"tables", "environments"},
     {"files", "processes"},
-    {"config", "store"},
-    {"prompts", "evidence", "answers", "jobs"},
+    {"config", "store", "evidence"},
+    {"prompts", "answers", "jobs"},
     {"backbone"},
     {"datasets", "media", "models", "asking", "votes", "students", "evaluation", "reporting"},
     {"papers", "plan", "use"},

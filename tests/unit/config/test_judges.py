@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from umui.cli import parser
-from umui.config.judges import CIRCUMSTANCES, Judge
+from umui.config.judges import NOT_IDENTITY, Judge
 
 CONFIG = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())
 SECTION = CONFIG["teachers"]["tiny-teacher"]
@@ -34,7 +34,7 @@ def judge(request: pytest.FixtureRequest) -> Judge:
 
 
 def test_every_field_is_in_one_part_and_the_parts_give_the_judge_back(judge: Judge) -> None:
-    parts = judge.as_json(exclude=CIRCUMSTANCES), judge.as_json(include=CIRCUMSTANCES)
+    parts = judge.as_json(exclude=NOT_IDENTITY), judge.as_json(include=NOT_IDENTITY)
     decisive, circumstances = (set(leaves(json.loads(part))) for part in parts)
     assert decisive.isdisjoint(circumstances)
     assert decisive | circumstances == set(leaves(json.loads(judge.as_json())))
@@ -53,4 +53,4 @@ def test_every_field_is_in_one_part_and_the_parts_give_the_judge_back(judge: Jud
 def test_what_no_answer_depends_on_is_in_the_circumstances(change: dict[str, Any]) -> None:
     before, after = (Judge.model_validate(SECTION | {"endpoint": ENDPOINT} | more) for more in ({}, change))
     assert before != after
-    assert before.as_json(exclude=CIRCUMSTANCES) == after.as_json(exclude=CIRCUMSTANCES)
+    assert before.as_json(exclude=NOT_IDENTITY) == after.as_json(exclude=NOT_IDENTITY)

@@ -9,7 +9,7 @@ from evaluation_settings import SETTINGS
 from rows import item, prediction, write_items, write_predictions
 from scipy.special import expit, logit
 
-from umui.evaluation.metrics import nll
+from umui.evaluation.metrics.calibration import nll
 from umui.evaluation.temperature import HIGHEST, evaluate_scaled, fit, scale
 from umui.files.parquet import read_rows
 from umui.tables import METRICS

@@ -11,7 +11,7 @@ from rows import item, write_items
 
 from umui.asking.journal import Answer, Journal, journal_file
 from umui.asking.planning import plan
-from umui.config.judges import CIRCUMSTANCES
+from umui.config.judges import NOT_IDENTITY
 from umui.config.loading import load, merged
 from umui.config.run import Config
 from umui.evidence.shelf import EvidenceShelf
@@ -45,8 +45,8 @@ def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     judge, media = settings.teachers["tiny-teacher"], settings.media.as_json()
     return job(
         "ask",
-        ["ask", "--settings", judge.as_json(exclude=CIRCUMSTANCES),
-         "--circumstances", judge.as_json(include=CIRCUMSTANCES),
+        ["ask", "--settings", judge.as_json(exclude=NOT_IDENTITY),
+         "--circumstances", judge.as_json(include=NOT_IDENTITY),
          "--judge", "tiny-teacher", "--model", "model", "--media-settings", media,
          "--items", "items.parquet", "--chosen", 0, "--shards", 1, "--evidence", "evidence.parquet",
          "--journal", "journals", "--votes", "votes.parquet", "--timings", "timings/0.parquet",

@@ -10,7 +10,8 @@ from umui.config.evaluation import Evaluation
 from umui.evaluation.controls import CONTROLS, fit_each, fit_of, training_labels
 from umui.evaluation.evaluate import measure
 from umui.evaluation.frame import cells, read_items
-from umui.evaluation.metrics import ACCURACY, MSE_X100
+from umui.evaluation.metrics.errors import MSE_X100
+from umui.evaluation.metrics.yes_no import ACCURACY
 from umui.files.atomic import write_text
 
 COLUMNS = [

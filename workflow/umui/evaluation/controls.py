@@ -27,7 +27,8 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
 from umui.config.evaluation import Evaluation
-from umui.evaluation.frame import FloatArray, cells, read_items
+from umui.evaluation.arrays import FloatArray
+from umui.evaluation.frame import cells, read_items
 from umui.files.parquet import read_table, write_table
 from umui.tables import LABELS, PREDICTIONS
 

@@ -9,8 +9,9 @@ import pandas as pd
 
 from umui.config.evaluation import Evaluation
 from umui.evaluation.compare import compared
-from umui.evaluation.frame import cells, read_items, read_predictions
-from umui.evaluation.metrics import ACCURACY, F1, MSE_X100, MSE_X100_GRADED, nll, says_yes
+from umui.evaluation.frame import cells, read_items, read_models
+from umui.evaluation.metrics.lists import tested_metrics
+from umui.evaluation.metrics.yes_no import says_yes
 from umui.files.atomic import write_text
 from umui.files.parquet import read_table
 from umui.tables import LABELS, Split
@@ -51,10 +52,9 @@ def impact(
         for label, of_label in moved.groupby("label", sort=False)
         for dataset, modality, cell in cells(of_label)
     ]
-    answers = {name: read_predictions(files, items).set_index("item_id") for name, files in predictions.items()}
-    # Calibration errors are left out, as in the stage differences: their resamples are biased upwards.
-    chosen = (MSE_X100, MSE_X100_GRADED, ACCURACY, F1, nll("truth", settings.probability_clip))
-    rows = compared(read_items(items, settings.splits), answers, pairs, chosen, settings)
+    answers = read_models(predictions, items)
+    metrics_tested = tested_metrics(settings.probability_clip)
+    rows = compared(read_items(items, settings.splits), answers, pairs, metrics_tested, settings)
     names = {"model_a": "model_new", "model_b": "model_old", "value_a": "value_new", "value_b": "value_old"}
     for path, frame, columns in (
         (moves, moved, MOVE_COLUMNS),

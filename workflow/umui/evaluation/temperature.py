@@ -15,9 +15,10 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
 from umui.config.evaluation import Evaluation
+from umui.evaluation.arrays import FloatArray
 from umui.evaluation.evaluate import metrics_of
-from umui.evaluation.frame import FloatArray, cluster_of, read_items, read_predictions
-from umui.evaluation.metrics import nll
+from umui.evaluation.frame import cluster_of, read_items, read_predictions
+from umui.evaluation.metrics.calibration import nll
 from umui.files.digests import digest_json
 from umui.files.parquet import write_table
 from umui.tables import METRICS

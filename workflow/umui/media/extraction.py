@@ -9,7 +9,6 @@ shows nothing.  Formats without a duration in their headers (MP3, ADTS, MPEG str
 """
 
 import io
-import sys
 import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -17,28 +16,23 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import av
 import ffmpeg
 import soundfile
 
 from umui.config.models import Media
+from umui.evidence.shown import SHOWN, Stream
 from umui.files.digests import digest_bytes, digest_file, digest_json, shard_of
 from umui.files.parquet import read_rows, write_groups, write_table
 from umui.media.probing import Probe, probe
 from umui.processes import ffmpeg as ffmpeg_process
 from umui.processes.private_result import keep_private
 from umui.processes.progress import reported
-from umui.tables import EVIDENCE, ITEMS, MEDIA, Modality
+from umui.processes.say import say
+from umui.tables import EVIDENCE, ITEMS, MEDIA
 
-Need = Literal["pictures", "sound"]
-NEEDS: dict[Modality, frozenset[Need]] = {
-    "text": frozenset(),
-    "audio": frozenset({"sound"}),
-    "video": frozenset({"pictures"}),
-    "audiovisual": frozenset({"pictures", "sound"}),
-}
 GRACE_S = 0.25  # encoders' padding and edit lists move the end of a stream by less
 FILES_A_GROUP = 64  # whose evidence is in memory at a time: a row group of the evidence table
 
@@ -49,7 +43,7 @@ class Source:
 
     media_id: str
     media_path: str
-    needs: frozenset[Need]
+    needs: frozenset[Stream]
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,7 @@ def extract_shard(
     write_table(media, MEDIA, media_rows)
     counts = Counter(row["status"] for row in media_rows)
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none"
-    print(f"media files of shard {shard}: {told}", file=sys.stderr)
+    say(f"media files of shard {shard}: {told}")
 
 
 def digest_settings(settings: Media, program: str) -> str:
@@ -131,12 +125,12 @@ def extract(settings: Media, program: str, source: Source) -> Extract:
 def _sources(items: list[Path], shard: int, shards: int) -> list[Source]:
     """Return the shard's files in order of media_id; of copies with the same bytes the first path."""
     paths: dict[str, str] = {}
-    needs: dict[str, frozenset[Need]] = {}
+    needs: dict[str, frozenset[Stream]] = {}
     for row in read_rows(items, ITEMS, ["premise_id", "modality", "media_id", "media_path"]):
         media_id, path = row["media_id"], row["media_path"]
         if media_id is not None and shard_of(media_id, row["premise_id"], shards) == shard:
             paths[media_id] = min(path, paths.get(media_id, path))
-            needs[media_id] = needs.get(media_id, frozenset()) | NEEDS[row["modality"]]
+            needs[media_id] = needs.get(media_id, frozenset()) | SHOWN[row["modality"]].streams
     return [Source(media_id, paths[media_id], needs[media_id]) for media_id in sorted(paths)]
 
 
@@ -217,12 +211,12 @@ def _with_durations(done: Extract, settings: Media) -> Extract:
     return replace(done, found=replace(found, duration_s=found.duration_s or shown_s))
 
 
-def _with_needs(done: Extract, needs: frozenset[Need]) -> Extract:
+def _with_needs(done: Extract, needs: frozenset[Stream]) -> Extract:
     if done.found.status != "ok":
         return done
     if "sound" in needs and not done.audio:
         return replace(done, found=replace(done.found, status="no_audio", reason="the file has no sound"))
-    if "pictures" in needs and not done.frames:
+    if "frames" in needs and not done.frames:
         return replace(done, found=replace(done.found, status="no_video", reason="the file has no moving pictures"))
     return done
 

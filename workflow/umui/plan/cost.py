@@ -14,6 +14,7 @@ import pandas as pd
 from umui.config.judges import Judge
 from umui.config.run import Config, Costs
 from umui.config.students import Student, TrainingSource
+from umui.evidence.shown import SHOWN, Stream
 from umui.files.atomic import write_text
 from umui.files.parquet import read_table
 from umui.prompts.rendering import claim_first
@@ -46,9 +47,13 @@ def forecast(settings: Config, items: Sequence[Path]) -> pd.DataFrame:
 def _with_lengths(settings: Config, items: pd.DataFrame) -> pd.DataFrame:
     """Add the tokens of each item's premise, and of its hypothesis."""
     costs = settings.costs
-    seen = costs.media_s * settings.media.frame_rate_hz * costs.tokens_a_frame
-    heard = costs.media_s * costs.sound_tokens_per_s
-    of_media = {"text": 0.0, "audio": heard, "video": seen, "audiovisual": seen + heard}
+    of_stream: dict[Stream, float] = {
+        "frames": costs.media_s * settings.media.frame_rate_hz * costs.tokens_a_frame,
+        "sound": costs.media_s * costs.sound_tokens_per_s,
+    }
+    of_media = {
+        modality: sum((of_stream[stream] for stream in shown.streams), 0.0) for modality, shown in SHOWN.items()
+    }
     words = items["premise_text"].str.len().fillna(0) / CHARACTERS_A_TOKEN
     return items.assign(
         premise_tokens=PREFIX_TOKENS + words + items["modality"].map(of_media),

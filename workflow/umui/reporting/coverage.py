@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from umui.evidence.shown import HEARS, SEES
 from umui.files.atomic import write_text
 from umui.files.parquet import read_rows, read_table
 from umui.tables import ITEMS, LABELS, LEFT_OUT, MEDIA, MODALITIES, PREDICTIONS, VOTES, Table
@@ -140,8 +141,8 @@ def _placed(files: Sequence[Path], table: Table, status: str, items: pd.DataFram
 
 def _harmless(rows: pd.DataFrame) -> "pd.Series[bool]":
     """Return which counts say that nothing is amiss: a video needs no sound, and a sound no pictures."""
-    silent = (rows["modality"] == "video") & (rows["status"] == "no_audio")
-    unseen = (rows["modality"] == "audio") & (rows["status"] == "no_video")
+    silent = ~rows["modality"].isin(HEARS) & (rows["status"] == "no_audio")
+    unseen = ~rows["modality"].isin(SEES) & (rows["status"] == "no_video")
     return rows["status"].isin(FINE) | ((rows["stage"] == "media") & (silent | unseen))
 
 

@@ -1,7 +1,6 @@
 """Look after a store: list what is in it, verify it, and remove what is no longer used."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from umui.files.digests import digest_file
 from umui.processes.progress import reported
+from umui.processes.say import say
 from umui.store.backends import PART, Entry, Place, place
 from umui.store.manifest import Manifest, manifest_name, object_name
 from umui.store.store import GRACE_S
@@ -117,7 +117,7 @@ def _object_faults(there: Place, entry: Entry) -> Iterator[str]:
         if found != Path(entry.name).name:
             yield f"{entry.name}: its sha256 is {found}"
     except FileNotFoundError:
-        print(f"{entry.name}: removed while the store was verified", file=sys.stderr)
+        say(f"{entry.name}: removed while the store was verified")
     finally:
         Path(name).unlink()
 

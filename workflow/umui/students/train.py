@@ -23,7 +23,7 @@ from umui.config.students import Training
 from umui.evidence.decoded import AskedPremise, Evidence, Premise
 from umui.files.digests import digest_json
 from umui.processes.progress import reported
-from umui.processes.signals import AGAIN, Wish, heeding
+from umui.processes.signals import AGAIN, StopRequest, noting_sigterm
 from umui.students import directory as student_directory
 from umui.students import distributed as processes
 from umui.students import training_items
@@ -74,12 +74,15 @@ def train(
     kept = Checkpoints(checkpoints, digest_json(identity))
     model.thinker.to(place.device)
     student = Student(model, settings)
-    with shelf(features, features_mb, base_digest, media_settings, model.thinker) as kept_features, heeding() as wish:
+    with (
+        shelf(features, features_mb, base_digest, media_settings, model.thinker) as kept_features,
+        noting_sigterm() as stop,
+    ):
         reader = PremiseReader(encoder, model.thinker, kept_features)
         loop = TrainingLoop(settings, place, student, reader, encoder, data, kept)
         if place.rank == 0:
             print(f"training on {data.n_premises} premises: {data.counts}", flush=True)
-        loop.run(wish)
+        loop.run(stop)
     if place.rank == 0:
         origin = {"base": base, "revision": revision, "base_digest": base_digest}
         run = {
@@ -121,8 +124,8 @@ class TrainingLoop:
         self.n_steps = self._sampler.n_steps()
         self._engine = _engine(settings.training, student)
 
-    def run(self, wish: Wish) -> None:
-        """Take the steps that are left, keeping checkpoints and the journal; at a wish to end, leave with AGAIN."""
+    def run(self, stop: StopRequest) -> None:
+        """Take the steps that are left, keeping checkpoints and the journal; when asked to stop, leave with AGAIN."""
         first = self._resume()
         board = None
         if self._place.rank == 0:
@@ -141,7 +144,7 @@ class TrainingLoop:
                 self._checkpoints.log(row)
                 for name in ("loss", "gradient_norm", "learning_rate"):
                     board.add_scalar(f"{name}/{row['modality']}", row[name], row["step"])
-            ends = any(self._place.sum(wish.asked)) and row["step"] < self.n_steps  # all ranks, after the same step
+            ends = any(self._place.sum(stop.made)) and row["step"] < self.n_steps  # all ranks, after the same step
             if ends or row["step"] % self._training.checkpoint_every == 0 or row["step"] == self.n_steps:
                 self._save(row["step"])
             if ends:

@@ -1,7 +1,6 @@
 """The command `umui score`: ask a student from the terminal, and print what it says for readers or for machines."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -13,6 +12,7 @@ from umui.config.models import Media
 from umui.datasets.importing import Pair
 from umui.datasets.manifest import pairs
 from umui.processes.progress import reported
+from umui.processes.say import say
 from umui.tables import LeftOut, Modality
 from umui.use.scorer import Query, Score, Scorer, Unscorable, query
 
@@ -107,7 +107,7 @@ def _print_manifest(scorer: Scorer, file: Path, as_json: bool, workers: int) -> 
         line = f"row {row}: {as_text(hypothesis or '', answer)}"
         print(json.dumps({"row": row, **fields}) if as_json else line, flush=True)
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    print(f"{file}: {told or 'no rows'}", file=sys.stderr)
+    say(f"{file}: {told or 'no rows'}")
 
 
 def _answers(

@@ -7,7 +7,6 @@ modality, media file name and hypothesis.  docs/wikivideo.md says what is counte
 
 import csv
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from umui.config.judges import ImportedTeacher
 from umui.files.atomic import write_text
 from umui.files.digests import digest_file, digest_json
 from umui.files.parquet import read_rows, write_table
+from umui.processes.say import say
 from umui.tables import ITEMS, LEFT_OUT, VOTES, LeftOut, Modality
 from umui.votes.shared import shared_votes
 
@@ -82,11 +82,10 @@ def import_votes(settings: ImportedTeacher, teacher: str, items: list[Path], vot
     ]
     write_table(votes, VOTES, found.rows)
     write_text(left_out, _csv(aside))
-    print(
+    say(
         f"{teacher}: votes of {len(voted)} of {len(found.wanted)} items: "
         f"{_counts(row['parse_status'] for row in found.rows)}; left out: {_counts(entry.status for entry in aside)}; "
-        f"{found.differing} labels differ from the items'",
-        file=sys.stderr,
+        f"{found.differing} labels differ from the items'"
     )
 
 
@@ -133,7 +132,7 @@ def answers_of(value: Any, form: str) -> Sequence[Any]:
     return value if form != "digits" and isinstance(value, list) else [value]
 
 
-def say(answer: Any, settings: ImportedTeacher) -> tuple[str, str | None, Parsed]:
+def parsed_vote(answer: Any, settings: ImportedTeacher) -> tuple[str, str | None, Parsed]:
     """Return a vote's text, its reasoning or null, and what it says; what is not of the form says nothing."""
     if settings.form == "digits":
         return json.dumps(answer), None, digits(answer)
@@ -232,7 +231,8 @@ def _rows(settings: ImportedTeacher, teacher: str, item_id: str, published: Publ
     """
     for vote in range(max(settings.votes, len(published.votes))):
         there = vote < len(published.votes)
-        text, reasoning, said = say(published.votes[vote], settings) if there else ("", None, Parsed(None, "missing"))
+        missing = "", None, Parsed(None, "missing")
+        text, reasoning, said = parsed_vote(published.votes[vote], settings) if there else missing
         place = {"file": published.file_digest, "row": published.row, "vote": vote}
         yield {
             "item_id": item_id,

@@ -11,7 +11,8 @@ from scipy.special import entr
 from scipy.stats import pearsonr, spearmanr
 
 from umui.config.evaluation import Evaluation
-from umui.evaluation.frame import FloatArray, read_items, read_predictions, reference_of
+from umui.evaluation.arrays import FloatArray
+from umui.evaluation.frame import read_items, read_models, reference_of
 from umui.files.atomic import write_text
 
 COLUMNS = ["dataset", "statistic", "rater_a", "rater_b", "value", "n_items"]
@@ -27,7 +28,7 @@ def agreement(
     """
     evaluated = read_items(items, settings.splits)
     annotated = evaluated[(~np.isnan(reference_of(evaluated, "annotations"))).any(axis=1)]
-    answers = {name: read_predictions(files, items).set_index("item_id") for name, files in predictions.items()}
+    answers = read_models(predictions, items)
     rows: list[dict[str, Any]] = []
     for dataset, of_dataset in annotated.groupby("dataset"):
         annotations_NA = reference_of(pd.DataFrame(of_dataset), "annotations")

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from umui.config.evaluation import Evaluation
-from umui.evaluation.frame import FloatArray, cells, read_items, read_predictions, reference_of
-from umui.evaluation.metrics import bin_of
+from umui.evaluation.arrays import FloatArray
+from umui.evaluation.frame import cells, read_items, read_predictions, reference_of
+from umui.evaluation.metrics.calibration import bin_of
 from umui.files.atomic import write_text
 from umui.files.parquet import read_table
 from umui.tables import PREDICTIONS

@@ -10,7 +10,8 @@ import pandas as pd
 from umui.config.evaluation import Evaluation
 from umui.evaluation import intervals
 from umui.evaluation.frame import cells, cluster_of, read_items, read_predictions
-from umui.evaluation.metrics import bin_of, divide
+from umui.evaluation.metrics.calibration import bin_of
+from umui.evaluation.metrics.metric import divide
 from umui.files.atomic import write_text
 
 COLUMNS = [
@@ -43,9 +44,8 @@ def diagram(cell: pd.DataFrame, settings: Evaluation) -> list[dict[str, Any]]:
     predicted, truth, cluster_N = cell["predicted"].to_numpy(), cell["truth"].to_numpy(), cluster_of(cell)
     in_bin = bin_of(predicted, bins)[:, None] == np.arange(bins)
     terms = np.hstack([in_bin * truth[:, None], in_bin])
-    random = intervals.generator(settings.seed, cell["dataset"].iloc[0], cell["modality"].iloc[0])
-    totals_RK = intervals.resampled_totals(intervals.cluster_sums(terms, cluster_N), settings.replicates, random)
-    means_RB = divide(totals_RK[:, :bins], totals_RK[:, bins:])
+    figures = intervals.of_sums(terms, cluster_N, lambda sums: divide(sums[..., :bins], sums[..., bins:]))
+    means_RB = intervals.replicates_of(figures, cell, settings)
     rows = []
     for number, members in enumerate(in_bin.T):
         n_clusters = len(np.unique(cluster_N[members]))
