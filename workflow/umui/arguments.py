@@ -32,7 +32,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from umui.files.source import Source, read_source
+from umui.files.source import Source
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,11 @@ METAVARS = {Path: "PATH", int: "N", float: "X"}
 REQUIRED: Any = object()
 
 
-def parser_of(stage: str, target: str) -> argparse.ArgumentParser:
-    """Return what parses a stage's arguments into those of its function; `target` is MODULE:FUNCTION below umui.
+def parser_of(stage: str, source: Source, function: ast.FunctionDef) -> argparse.ArgumentParser:
+    """Return what parses a stage's arguments into those of its function, which stands in `source`.
 
     Raises ValueError when no option can be made of a parameter.
     """
-    source, function = _function(target)
     about, separator, examples = (ast.get_docstring(function) or "").partition("\n\nExample")
     parser = argparse.ArgumentParser(
         prog=f"umui {stage}",
@@ -103,17 +102,11 @@ def parser_of(stage: str, target: str) -> argparse.ArgumentParser:
     return parser
 
 
-def summary_of(target: str) -> str:
+def summary_of(function: ast.FunctionDef) -> str:
     """Return the first sentence of a function's docstring."""
-    paragraph = (ast.get_docstring(_function(target)[1]) or "").partition("\n\n")[0]
+    paragraph = (ast.get_docstring(function) or "").partition("\n\n")[0]
     sentence, dot, _ = " ".join(paragraph.split()).partition(". ")
     return sentence + dot.strip()
-
-
-def _function(target: str) -> tuple[Source, ast.FunctionDef]:
-    module, _, name = target.partition(":")
-    source = read_source(f"umui.{module}")
-    return source, source.function(name)
 
 
 def _filled(text: str) -> str:

@@ -5,12 +5,14 @@ libraries are imported only when it runs.
 """
 
 import argparse
+import ast
 import importlib
 import shutil
 import sys
 import textwrap
 
 from umui.arguments import parser_of, summary_of
+from umui.files.source import Source, read_source
 
 STAGES_BY_PURPOSE = {
     "Items, from data sets": {
@@ -105,33 +107,37 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser(stage: str) -> argparse.ArgumentParser:
     """Return the parser of a stage's own arguments."""
-    return parser_of(stage, STAGES[stage])
+    return parser_of(stage, *_function(stage))
+
+
+def _function(stage: str) -> tuple[Source, ast.FunctionDef]:
+    module, _, name = STAGES[stage].partition(":")
+    source = read_source(f"umui.{module}")
+    return source, source.function(name)
 
 
 class FrontPage(argparse.ArgumentParser):
     """The parser of the subcommand alone; its help is the list of all."""
 
     def __init__(self) -> None:
-        description = "The stages of the workflow, one subcommand each.  `umui STAGE --help` says what a stage takes."
         super().__init__(
             "umui",
             usage="umui [-h] STAGE ...",
-            description=description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            description="The stages of the workflow, one subcommand each.  `umui STAGE --help` says what a stage takes.",
         )
         self.add_argument("stage", choices=STAGES, metavar="STAGE", help="one of those below")
-        self.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+        self.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="its arguments")
 
     def format_help(self) -> str:
-        """Return the help; only it reads the sources of all stages."""
-        width = min(shutil.get_terminal_size().columns - 2, 100)
+        """Return the help, for which the sources of all stages are read."""
         margin = " " * (4 + max(map(len, STAGES)))
+        wrapper = textwrap.TextWrapper(min(shutil.get_terminal_size().columns - 2, 100), subsequent_indent=margin)
         lines = []
         for purpose, stages in STAGES_BY_PURPOSE.items():
             lines.append(f"\n{purpose}:")
-            for stage, target in stages.items():
-                start = f"  {stage}".ljust(len(margin))
-                lines.append(textwrap.fill(summary_of(target), width, initial_indent=start, subsequent_indent=margin))
+            for stage in stages:
+                _, function = _function(stage)
+                lines.append(wrapper.fill(f"  {stage}".ljust(len(margin)) + summary_of(function)))
         return super().format_help() + "\n".join([*lines, ""])
 
 

@@ -141,13 +141,12 @@ def ask_shards(
 ) -> None:
     """Ask a teacher or a baseline for the votes of some shards.
 
-    Asked for is what their journals lack.  The tables are written from the journals when all has been asked; killed before, a rerun asks for the rest.  A
-    shard's journal does not depend on which other shards are chosen, so that jobs may share the shards otherwise and
-    ask for nothing again.
-    Items whose evidence is missing get votes with the status no_evidence; requests that fail for good get the status
-    error, are not kept as answers, and are asked again by a rerun.
-    Raises ValueError for a wrong model, prompt or setting, or when another job writes a journal; ConnectionError when
-    the server cannot be started or reached, dies too often, or fails too many requests.
+    Asked for is what their journals lack.  The tables are written from the journals when all has been asked; killed
+    before, a rerun asks for the rest.  A shard's journal does not depend on which other shards are chosen, so that jobs
+    may share the shards otherwise and ask for nothing again.  Items whose evidence is missing get votes with the status
+    no_evidence; requests that fail for good get the status error, are not kept as answers, and are asked again by a
+    rerun.  Raises ValueError for a wrong model, prompt or setting, or when another job writes a journal;
+    ConnectionError when the server cannot be started or reached, dies too often, or fails too many requests.
     """
     asked = judge_of_parts(settings, circumstances)
     server_log.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 WORKFLOW = Path(__file__).parents[2]
 PACKAGE = "umui"
@@ -27,6 +27,13 @@ class Source:
     module: str
     definitions: Mapping[str, ast.stmt]
     imports: Mapping[str, tuple[str, str | None]]
+
+    @classmethod
+    def parsed(cls, module: str, text: str) -> Self:
+        """Return the source of a module that has this text."""
+        body = ast.parse(text).body
+        definitions = {name: statement for statement in body for name in _defined(statement)}
+        return cls(module, definitions, dict(entry for statement in body for entry in _imported(statement)))
 
     def function(self, name: str) -> ast.FunctionDef:
         """Return a function.  Raises ValueError when the module has none of this name."""
@@ -79,9 +86,7 @@ class Source:
 def read_source(module: str) -> Source:
     """Read a module of the package by its dotted name."""
     file = WORKFLOW.joinpath(*module.split(".")).with_suffix(".py")
-    body = ast.parse(file.read_text(encoding="utf-8")).body
-    definitions = {name: statement for statement in body for name in _defined(statement)}
-    return Source(module, definitions, dict(entry for statement in body for entry in _imported(statement)))
+    return Source.parsed(module, file.read_text(encoding="utf-8"))
 
 
 def _defined(statement: ast.stmt) -> Iterator[str]:

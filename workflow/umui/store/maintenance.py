@@ -86,10 +86,10 @@ def collect(
 ) -> None:
     """Remove from a store what is no longer used, beside running jobs too.
 
-    Results go that were unused for `older_than` days, and beyond `larger_than` GB those least recently used.
-    Then all objects go that no result names any more, and parts that killed writers left, unless they are younger than
-    a day: their writer may be about to name them.  Safe beside running writers and readers: the worst that may happen
-    to one is that it makes a result again.
+    Results go that were unused for `older_than` days, and beyond `larger_than` GB those least recently used.  Then all
+    objects go that no result names any more, and parts that killed writers left, unless they are younger than a day:
+    their writer may be about to name them.  Safe beside running writers and readers: the worst that may happen to one
+    is that it makes a result again.
 
     Examples:
       umui store-gc --store /shared/store --older-than 90 --dry-run

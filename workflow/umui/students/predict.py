@@ -52,7 +52,8 @@ def predict_shard(
 ) -> None:
     """Predict one shard with a student.
 
-    `features` are kept between runs (premise_reader.py).  Raises ValueError when the student was trained on another base.
+    `features` are kept between runs (premise_reader.py).  Raises ValueError when the student was trained on another
+    base.
     """
     torch.set_num_threads(workers)
     model, trained = load(student, base, revision)

@@ -27,9 +27,9 @@ def aggregate_votes(
 ) -> None:
     """Turn a judge's votes into labels.
 
-    A voted item has one label, of its first `settings.votes` votes.  An item whose asking stopped before, since its votes agreed (status not_asked), is labelled by those that it has,
-    and needs no more parsed ones than that.
-    Raises ValueError naming the files' directory and the item that has fewer stored votes than that.
+    A voted item has one label, of its first `settings.votes` votes.  An item whose asking stopped before, since its
+    votes agreed (status not_asked), is labelled by those that it has, and needs no more parsed ones than that.  Raises
+    ValueError naming the files' directory and the item that has fewer stored votes than that.
     """
     columns = ["item_id", "teacher", "vote", "probability", "parse_status"]
     stored = read_table(votes, VOTES, columns).to_pandas()

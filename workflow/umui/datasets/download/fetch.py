@@ -69,8 +69,9 @@ def download(
 ) -> None:
     """Fetch a data set's published files.
 
-    Files that are there already stay; archives are unpacked.  `lock` keeps the sha256 of each address; `receipt` says that all is there.  Raises ValueError when a file is not
-    what it should be, and ConnectionError when an address does not give it.
+    Files that are there already stay; archives are unpacked.  `lock` keeps the sha256 of each address; `receipt` says
+    that all is there.  Raises ValueError when a file is not what it should be, and ConnectionError when an address does
+    not give it.
     """
     locked: dict[str, dict[str, Any]] = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
     for entry in entries(downloads, name):

@@ -71,8 +71,8 @@ def build(
 ) -> None:
     """Write the urn world: items, lessons and media files.
 
-    `media_directory` is made afresh.  The same settings give the same bytes, and more premises change none of the others.  `workers` files are written
-    at a time.  Raises FfmpegError when ffmpeg does not run.
+    `media_directory` is made afresh.  The same settings give the same bytes, and more premises change none of the
+    others.  `workers` files are written at a time.  Raises FfmpegError when ffmpeg does not run.
     """
     reserved = held_out(settings.draws_min, settings.draws_max, settings.held_out_share, settings.seed)
     premises = [
