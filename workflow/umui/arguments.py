@@ -97,8 +97,8 @@ def parser_of(stage: str, source: Source, function: ast.FunctionDef) -> argparse
             raise ValueError(f"{where}: give it a type, from which its option follows")
         try:
             _add(parser, argument.arg, source.value(argument.annotation), default)
-        except TypeError:
-            raise ValueError(f"{where}: no option can be made of {ast.unparse(argument.annotation)}") from None
+        except TypeError as error:
+            raise ValueError(f"{where}: no option can be made of {ast.unparse(argument.annotation)}") from error
     return parser
 
 
@@ -121,8 +121,8 @@ def _add(parser: argparse.ArgumentParser, parameter: str, annotation: Any, defau
     kind, optional, meaning, option = _parts(annotation)
     given = _values(kind, annotation, option)
     repeated = "action" in given and kind is not bool
-    if default is REQUIRED and (optional or kind is bool or (repeated and option.may_be_empty)):
-        default = None if optional else kind() if kind is bool else [] if _is_sequence(kind) else {}
+    if default is REQUIRED:
+        default = _when_left_out(kind, optional, repeated and option.may_be_empty)
     name = option.name or f"--{parameter.replace('_', '-')}"
     if name.startswith("-"):
         given |= {"dest": parameter, "required": default is REQUIRED}
@@ -133,6 +133,16 @@ def _add(parser: argparse.ArgumentParser, parameter: str, annotation: Any, defau
     named = "a name, then " if given.get("action") is _NamedFiles else ""
     described = f"{named}{meaning or _fields(kind)}{'; repeated' * repeated}{_shown(default)}"
     parser.add_argument(name, help=described.replace("%", "%%"), **given)
+
+
+def _when_left_out(kind: Any, optional: bool, may_be_empty: bool) -> Any:
+    """Return what an option is that is not given, and whose parameter has no default; REQUIRED if it must be given."""
+    if optional:
+        return None
+    if kind is bool:
+        return False
+    empty: Any = [] if _is_sequence(kind) else {}
+    return empty if may_be_empty else REQUIRED
 
 
 def _parts(annotation: Any) -> tuple[Any, bool, str, Option]:
@@ -156,7 +166,10 @@ def _values(kind: Any, annotation: Any, option: Option) -> dict[str, Any]:
         return _value(kind, annotation) | ({"nargs": "?"} if option.may_be_empty else {})
     (member,) = get_args(kind)
     if get_origin(member) is tuple:
-        return {"action": functools.partial(_Rows, kinds=get_args(member)), "nargs": len(get_args(member))}
+        kinds = get_args(member)
+        if any(kind is not str and not _choices(kind) for kind in kinds):
+            raise TypeError(member)
+        return {"action": functools.partial(_Rows, kinds=kinds), "nargs": len(kinds)}
     several = {"action": "append"} if option.repeated else {"nargs": "*" if option.may_be_empty else "+"}
     return _value(member, member) | several
 

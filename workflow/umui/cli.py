@@ -123,7 +123,7 @@ class FrontPage(argparse.ArgumentParser):
         super().__init__(
             "umui",
             usage="umui [-h] STAGE ...",
-            description="The stages of the workflow, one subcommand each.  `umui STAGE --help` says what a stage takes.",
+            description="The stages of the workflow, one subcommand each.  `umui STAGE --help` says what one takes.",
         )
         self.add_argument("stage", choices=STAGES, metavar="STAGE", help="one of those below")
         self.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="its arguments")
