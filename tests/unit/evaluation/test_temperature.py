@@ -45,7 +45,9 @@ def test_no_probability_crosses_a_half_and_certainty_stays_a_probability() -> No
 def scaled_metrics(tmp_path: Path, items: list[dict[str, Any]], said: dict[str, float | None]) -> dict[str, Any]:
     output = tmp_path / "scaled.parquet"
     answers = write_predictions(tmp_path / "p.parquet", *(prediction(name, value) for name, value in said.items()))
-    evaluate_scaled(SETTINGS, "CLUE-D", "student", 7, [write_items(tmp_path / "i.parquet", *items)], [answers], output)
+    evaluate_scaled(
+        SETTINGS, "CLUE-D", "student", None, [write_items(tmp_path / "i.parquet", *items)], [answers], output
+    )
     return {row["metric"]: row for row in read_rows(output, METRICS)}
 
 

@@ -4,14 +4,16 @@ import asyncio
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import Annotated, Any
 
 import pyarrow as pa
 
+from umui.arguments import Items, Revision, Shards, Workers
 from umui.asking.budget import Budget
 from umui.asking.client import Client, Reply
 from umui.asking.engine import Engine
@@ -21,6 +23,7 @@ from umui.asking.planning import Question, plan
 from umui.asking.rows import timing_row, vote_row
 from umui.asking.server import PROGRESS_EVERY_S, Address
 from umui.config.judges import Judge
+from umui.config.loading import judge_of_parts
 from umui.config.models import Media
 from umui.evidence.shelf import EvidenceShelf
 from umui.files.atomic import write_json
@@ -37,43 +40,43 @@ class ServerLost(Exception):
 
 
 def ask_shards(
-    settings: Judge,
-    judge: str,
-    model: str,
-    revision: str | None,
+    settings: Annotated[Mapping[str, Any], "a judge's section of the configuration as JSON, but for its circumstances"],
+    circumstances: Annotated[Mapping[str, Any], "its fields that no answer depends on, as JSON"],
+    judge: Annotated[str, "its name in the configuration"],
+    model: Annotated[str, "the model's directory or hub name"],
+    revision: Revision,
     media_settings: Media,
-    items: list[Path],
-    chosen: list[int],
-    shards: int,
-    evidence: list[Path],
-    journal: Path,
-    votes: Path,
-    timings: Path,
-    usage: Path,
-    server_log: Path,
-    gpus: int,
-    workers: int,
+    items: Items,
+    chosen: Annotated[Sequence[int], "which shards, counted from 0"],
+    shards: Shards,
+    evidence: Annotated[Sequence[Path], "the chosen shards' evidence tables, in the same order"],
+    journal: Annotated[Path, "directory where votes are kept as they arrive"],
+    votes: Annotated[Path, "votes table, written"],
+    timings: Annotated[Path, "timings table, written"],
+    usage: Annotated[Path, "the server's counts of tokens as JSON, written; null where no server of ours was asked"],
+    server_log: Annotated[Path, "the server's own output, written"],
+    gpus: Annotated[int, "of the job: copies of the model are spread over them"] = 0,
+    workers: Workers = 1,
 ) -> None:
-    """Ask one engine for the votes of the `chosen` shards, those that their journals lack; write both tables,
-    and what a server of ours counted of its work in this run (null: it was not asked).
+    """Ask a teacher or a baseline for the votes of some shards.
 
-    `evidence` are these shards' tables in the same order.  The tables are written from the journals when all has been
-    asked; killed before, a rerun asks for the rest.  A shard's journal does not depend on which other shards are
-    chosen, so that jobs may share the shards otherwise and ask for nothing again.
-    Items whose evidence is missing get votes with the status no_evidence; requests that fail for good get the status
-    error, are not kept as answers, and are asked again by a rerun.
-    Raises ValueError for a wrong model, prompt or setting, or when another job writes a journal; ConnectionError when
-    the server cannot be started or reached, dies too often, or fails too many requests.
+    Asked for is what their journals lack.  The tables are written from the journals when all has been asked; killed
+    before, a rerun asks for the rest.  A shard's journal does not depend on which other shards are chosen, so that jobs
+    may share the shards otherwise and ask for nothing again.  Items whose evidence is missing get votes with the status
+    no_evidence; requests that fail for good get the status error, are not kept as answers, and are asked again by a
+    rerun.  Raises ValueError for a wrong model, prompt or setting, or when another job writes a journal;
+    ConnectionError when the server cannot be started or reached, dies too often, or fails too many requests.
     """
+    asked = judge_of_parts(settings, circumstances)
     server_log.parent.mkdir(parents=True, exist_ok=True)
     server_log.touch()
     answered: list[tuple[pa.Table, pa.Table]] = []
-    with Engine(settings, judge, model, revision, media_settings, gpus, workers, server_log) as engine:
+    with Engine(asked, judge, model, revision, media_settings, gpus, workers, server_log) as engine:
         for shard, table in zip(chosen, evidence, strict=True):
             shelf = EvidenceShelf(table)
-            questions = plan(settings, model, revision, media_settings, items, shard, shards, shelf)
+            questions = plan(asked, model, revision, media_settings, items, shard, shards, shelf)
             kept = journal_file(journal, shard, shards)
-            answered.append(_ask_shard(settings, judge, questions, shelf, kept, engine))
+            answered.append(_ask_shard(asked, judge, questions, shelf, kept, engine))
         used = engine.usage()
     rows, times = (pa.concat_tables(tables) for tables in zip(*answered, strict=True))
     write_json(usage, {"judge": judge, "counts": used})

@@ -1,6 +1,6 @@
 """Decide what is asked: which items, with which words and seeds, and the identity of each answer."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -53,7 +53,7 @@ def plan(
     model: str,
     revision: str | None,
     media: Media,
-    items: list[Path],
+    items: Sequence[Path],
     shard: int,
     shards: int,
     evidence: EvidenceShelf,

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
+from umui.arguments import Items, Option, Predictions
 from umui.config.evaluation import Evaluation
 from umui.evaluation import intervals
 from umui.evaluation.frame import cells, cluster_of, read_items, read_models, reference_of
@@ -24,13 +25,18 @@ COLUMNS = [
 
 def compare(
     settings: Evaluation,
-    items: Sequence[Path],
-    predictions: Mapping[str, Sequence[Path]],
-    pairs: Sequence[tuple[str, str]],
-    csv: Path,
+    items: Items,
+    predictions: Predictions,
+    pairs: Annotated[
+        Sequence[tuple[str, str]],
+        "names of two models: A - B and A / B are written",
+        Option(name="--pair", values=("A", "B")),
+    ],
+    csv: Annotated[Path, "the comparisons, written"],
 ) -> None:
-    """Write the paired comparisons of `pairs` of models on each dataset and modality that both were asked about.
+    """Compare pairs of models on the same items and resamples.
 
+    There is a row a pair, dataset and modality that both models were asked about.
     Raises ValueError when a pair names a model that has no predictions.
     """
     evaluated = read_items(items, settings.splits)

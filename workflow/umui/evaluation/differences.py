@@ -10,14 +10,14 @@ Holm's step-down procedure (Holm, Scandinavian Journal of Statistics 6, 1979), w
 difference among them, however they depend on each other.
 """
 
-from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
+from umui.arguments import Items, Predictions
 from umui.config.evaluation import Evaluation
 from umui.evaluation.arrays import FloatArray
 from umui.evaluation.compare import both_asked, paired
@@ -34,13 +34,14 @@ FAMILY = ["dataset", "modality", "metric"]
 
 def differences(
     settings: Evaluation,
-    first: str,
-    items: Sequence[Path],
-    predictions: Mapping[str, Sequence[Path]],
-    csv: Path,
+    first: Annotated[str, "name of the model that the others are compared with"],
+    items: Items,
+    predictions: Predictions,
+    csv: Annotated[Path, "the differences, written"],
 ) -> None:
-    """Write value(first) - value(other) for each other model, with its p-value before and after Holm's adjustment.
+    """Test one model against all others, adjusted for their number.
 
+    Written is value(first) - value(other) for each other model, with its p-value before and after Holm's adjustment.
     A pair is compared on the items that both predicted.  `n_models` is the number of p-values that are adjusted
     together; what is undefined is null and does not count among them.
     """

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
+from umui.arguments import Items, ModelDirectory, Role
 from umui.config.evaluation import Evaluation
 from umui.evaluation import intervals
 from umui.evaluation.frame import cells, cluster_of, read_items, read_predictions, reference_of
 from umui.evaluation.metrics.lists import all_metrics
 from umui.evaluation.metrics.metric import Metric
+from umui.files.atomic import read_json
 from umui.files.digests import digest_json
 from umui.files.parquet import write_table
 from umui.tables import METRICS
@@ -18,22 +20,26 @@ from umui.tables import METRICS
 
 def evaluate(
     settings: Evaluation,
-    model: str,
-    role: str,
-    parameters: int | None,
-    items: Sequence[Path],
-    predictions: Sequence[Path],
-    metrics: Path,
+    model: Annotated[str, "its name in the tables"],
+    role: Role,
+    model_directory: ModelDirectory,
+    items: Items,
+    predictions: Annotated[Sequence[Path], "predictions tables, all shards"],
+    metrics: Annotated[Path, "metrics table, written"],
 ) -> None:
-    """Write the metrics of `model` on the evaluated splits.
+    """Compute a model's metrics with their intervals.
 
     A dataset and modality of which the predictions hold no item has no row: the model was not asked about it.
     """
     answers = read_predictions(predictions, items)
     joined = read_items(items, settings.splits).merge(answers, on="item_id", how="left", indicator="asked")
-    write_table(
-        metrics, METRICS, metrics_of(joined, {"model": model, "role": role, "parameters": parameters}, settings)
-    )
+    identity = {"model": model, "role": role, "parameters": n_parameters(model_directory)}
+    write_table(metrics, METRICS, metrics_of(joined, identity, settings))
+
+
+def n_parameters(directory: Path | None) -> int | None:
+    """Return how many parameters the model in a directory has; None without a directory."""
+    return None if directory is None else int(read_json(directory / "parameters.json")["parameters"])
 
 
 def metrics_of(joined: pd.DataFrame, identity: dict[str, Any], settings: Evaluation) -> list[dict[str, Any]]:

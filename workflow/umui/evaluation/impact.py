@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import numpy as np
 import pandas as pd
 
+from umui.arguments import Items, Option, Predictions
 from umui.config.evaluation import Evaluation
 from umui.evaluation.compare import compared
 from umui.evaluation.frame import cells, read_items, read_models
@@ -31,19 +32,23 @@ SAME = 1e-9
 
 def impact(
     settings: Evaluation,
-    items: Sequence[Path],
-    old_labels: Mapping[str, Sequence[Path]],
-    new_labels: Mapping[str, Sequence[Path]],
-    predictions: Mapping[str, Sequence[Path]],
-    pairs: Sequence[tuple[str, str]],
-    moves: Path,
-    labels: Path,
-    metrics: Path,
+    items: Items,
+    old_labels: Annotated[Mapping[str, Sequence[Path]], "the old teacher's labels tables of an aggregation"],
+    new_labels: Annotated[Mapping[str, Sequence[Path]], "the new teacher's labels tables of the same aggregations"],
+    predictions: Predictions,
+    pairs: Annotated[
+        Sequence[tuple[str, str]],
+        "names of two models that differ in the teacher alone: NEW - OLD is written",
+        Option(name="--pair", values=("NEW", "OLD")),
+    ],
+    moves: Annotated[Path, "a row an aggregation and item, written"],
+    labels: Annotated[Path, "how far labels moved, by modality, written"],
+    metrics: Annotated[Path, "how figures moved, written"],
 ) -> None:
-    """Write each item's labels of both teachers, how they moved, and how the figures of `pairs` of models moved.
+    """Say how far another teacher's labels are from the old one's, and which figures moved.
 
-    A pair is the model of the new teacher and that of the old one; differences are new - old, with intervals from the
-    same resamples of events.  Raises ValueError when a pair names a model that has no predictions.
+    Differences are new - old, with intervals from the same resamples of events.  Raises ValueError when a pair names a
+    model that has no predictions.
     """
     everything = read_items(items, get_args(Split))
     moved = pd.concat([moves_of(label, old_labels[label], new_labels[label], everything) for label in old_labels])

@@ -11,17 +11,19 @@ shows nothing.  Formats without a duration in their headers (MP3, ADTS, MPEG str
 import io
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import av
 import ffmpeg
 import soundfile
 
+from umui.arguments import Items, Shard, Shards, Workers
 from umui.config.models import Media
 from umui.evidence.shown import SHOWN, Stream
 from umui.files.digests import digest_bytes, digest_file, digest_json, shard_of
@@ -56,12 +58,19 @@ class Extract:
 
 
 def extract_shard(
-    settings: Media, items: list[Path], shard: int, shards: int, media: Path, evidence: Path, workers: int
+    settings: Media,
+    items: Items,
+    shard: Shard,
+    shards: Shards,
+    media: Annotated[Path, "media table, written"],
+    evidence: Annotated[Path, "evidence table, written"],
+    workers: Workers = 1,
 ) -> None:
-    """Write the media table of one shard, a row a file, and the evidence table, a row a file that shows something.
+    """Probe one shard's media; extract frames and sound.
 
-    `workers` files are in the making at a time; their number changes no byte.  A file at fault becomes a status.
-    Raises FfmpegError when ffmpeg itself does not run.
+    The media table has a row a file, the evidence table a row a file that shows something.  `workers` files are in the
+    making at a time; their number changes no byte.  A file at fault becomes a status.  Raises FfmpegError when ffmpeg
+    itself does not run.
     """
     program = ffmpeg_process.binary(settings.ffmpeg)
     settings_digest = digest_settings(settings, program)
@@ -122,7 +131,7 @@ def extract(settings: Media, program: str, source: Source) -> Extract:
     return _with_needs(_with_durations(done, settings), source.needs)
 
 
-def _sources(items: list[Path], shard: int, shards: int) -> list[Source]:
+def _sources(items: Sequence[Path], shard: int, shards: int) -> list[Source]:
     """Return the shard's files in order of media_id; of copies with the same bytes the first path."""
     paths: dict[str, str] = {}
     needs: dict[str, frozenset[Stream]] = {}

@@ -7,10 +7,11 @@ Counts are exact for the items that there are.  Tokens rest on the typical lengt
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
+from umui.arguments import Items
 from umui.config.judges import Judge
 from umui.config.run import Config, Costs
 from umui.config.students import Student, TrainingSource
@@ -29,8 +30,11 @@ PREFIX_TOKENS = 200  # of a prompt's own words
 SUFFIX_TOKENS = 20  # of what a hypothesis' turn adds to its words
 
 
-def cost(settings: Config, items: Sequence[Path], csv: Path) -> None:
-    """Write the forecast, and print the same for readers."""
+def cost(settings: Config, items: Items, csv: Annotated[Path, "the forecast, written"]) -> None:
+    """Forecast what the models of a run will be asked for.
+
+    The same is printed for readers.
+    """
     found = forecast(settings, items)
     write_text(csv, found.to_csv(index=False, lineterminator="\n"))
     print(found.to_string(index=False, na_rep="", float_format="{:,.2f}".format))

@@ -12,16 +12,17 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 import yaml
 
+from umui.arguments import Option
 from umui.asking.journal import journal_file, kept_digests
 from umui.asking.planning import ITEM_COLUMNS, plan, rows_of_shard
 from umui.cli import parser
-from umui.config.loading import load, merged
+from umui.config.loading import judge_of_parts, load, merged
 from umui.config.run import Config
 from umui.evidence.shelf import EvidenceShelf
 from umui.files.parquet import read_table
@@ -46,10 +47,13 @@ class Cost:
     hours: float | None = None
 
 
-def explain(targets: Sequence[str], configfiles: Sequence[Path]) -> None:
-    """Print the jobs that a run of `targets` with these overlays would have, by rule and reason.
+def explain(
+    targets: Annotated[Sequence[str], "files or rules", Option(name="targets", may_be_empty=True)] = ("all",),
+    configfiles: Annotated[Sequence[Path], "overlays of the run, as for snakemake --configfile"] = (),
+) -> None:
+    """Say before a run which jobs will run, why, and what they cost.
 
-    Raises ValueError with Snakemake's own words when it cannot plan the run.
+    Jobs of one rule and reason share a line.  Raises ValueError with Snakemake's own words when it cannot plan the run.
     """
     jobs = read_jobs(_dry_run(targets, configfiles))
     if not jobs:
@@ -85,16 +89,15 @@ class Planned:
         """`settings` are those of the planned run."""
         self._settings = settings
         self._made_by = {file: job.rule for job in jobs for file in job.outputs}
-        self._stages = parser()
         self._forecast: dict[tuple[str, str], dict[str, Any]] = {}
 
     def cost(self, job: Job) -> Cost:
         """Return what a job would cost."""
         arguments = job.arguments()
         if arguments[:1] == ["ask"]:
-            return self._of_asking(self._stages.parse_args(arguments))
+            return self._of_asking(parser("ask").parse_args(arguments[1:]))
         if arguments[:1] == ["train-student"]:
-            return self._of_training(job, self._stages.parse_args(arguments))
+            return self._of_training(job, parser("train-student").parse_args(arguments[1:]))
         return Cost(hours=_hours_before(job))
 
     def _of_asking(self, asked: argparse.Namespace) -> Cost:
@@ -106,8 +109,9 @@ class Planned:
             votes, bound = _missing_votes(asked), False
         else:
             items = read_table(asked.items, ITEMS, ITEM_COLUMNS)
-            rows = sum(len(rows_of_shard(items, asked.settings, shard, asked.shards)) for shard in asked.chosen)
-            votes, bound = rows * asked.settings.sampling.votes, True
+            judge = judge_of_parts(asked.settings, asked.circumstances)
+            rows = sum(len(rows_of_shard(items, judge, shard, asked.shards)) for shard in asked.chosen)
+            votes, bound = rows * judge.sampling.votes, True
         hours = _hours_a_vote(asked.timings.parent) or self._stated(asked.items, asked.judge, "votes")
         return Cost(votes=votes, bound=bound, hours=None if hours is None else votes * hours)
 
@@ -144,10 +148,10 @@ class Planned:
 
 def _missing_votes(asked: argparse.Namespace) -> int:
     """Return how many votes a labelling job would ask for: those that its journals lack."""
-    missing = 0
+    missing, judge = 0, judge_of_parts(asked.settings, asked.circumstances)
     for shard, evidence in zip(asked.chosen, asked.evidence, strict=True):
         where = asked.items, shard, asked.shards, EvidenceShelf(evidence)
-        questions = plan(asked.settings, asked.model, asked.revision, asked.media_settings, *where)
+        questions = plan(judge, asked.model, asked.revision, asked.media_settings, *where)
         wanted = {digest for question in questions if question.answerable for digest in question.digests}
         missing += len(wanted - kept_digests(journal_file(asked.journal, shard, asked.shards)))
     return missing

@@ -3,16 +3,17 @@
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import deepspeed
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from umui.arguments import Base, EvidenceTables, Features, FeaturesMb, Items, Option, Revision, Workers
 from umui.backbone import omni
 from umui.backbone.encoding import Encoder
 from umui.backbone.packing import Batch, Suffix, pack
@@ -41,22 +42,24 @@ NEVER = 2**31 - 1  # DeepSpeed prints each so many steps; the progress is ours t
 def train(
     settings: StudentSettings,
     media_settings: Media,
-    base: str,
-    revision: str | None,
-    items: list[Path],
-    evidence: list[Path],
-    labels: list[list[str]],
-    checkpoints: Path,
-    output: Path,
-    workers: int,
-    features: Path | None = None,
-    features_mb: int = 0,
+    base: Base,
+    revision: Revision,
+    items: Items,
+    evidence: EvidenceTables,
+    labels: Annotated[
+        Mapping[str, Sequence[Path]], "the labels tables of a data set's items", Option(may_be_empty=True)
+    ],
+    checkpoints: Annotated[Path, "directory of checkpoints, kept between runs"],
+    output: Annotated[Path, "the student's directory, written"],
+    workers: Workers = 1,
+    features: Features = None,
+    features_mb: FeaturesMb = 0,
 ) -> None:
-    """Train the student and write its directory; `labels` are groups of a dataset's name and its labels tables.
+    """Train a student; each of its ranks runs this.
 
-    One process, or each of several ranks, calls it.  `checkpoints` is kept between runs, and so is `features`, which
-    other trainings and predictions use too (premise_reader.py).  At SIGTERM the step under way is finished and kept,
-    and the exit code is `umui.processes.signals.AGAIN`.
+    `checkpoints` is kept between runs, and so is `features`, which other trainings and predictions use too
+    (premise_reader.py).  At SIGTERM the step under way is finished and kept, and the exit code is
+    `umui.processes.signals.AGAIN`.
     The same inputs, settings, ranks and number of threads (`workers`) give the same bytes on a CPU.
     """
     torch.set_num_threads(workers)

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from umui.answers.parsing import Parsed, parse, split_reasoning
 from umui.answers.token_masses import expectation
+from umui.arguments import Items
 from umui.config.judges import ImportedTeacher
 from umui.files.atomic import write_text
 from umui.files.digests import digest_file, digest_json
@@ -64,8 +65,14 @@ class Found:
     differing: int
 
 
-def import_votes(settings: ImportedTeacher, teacher: str, items: list[Path], votes: Path, left_out: Path) -> None:
-    """Write the votes table, and as CSV what was left out.
+def import_votes(
+    settings: ImportedTeacher,
+    teacher: Annotated[str, "its name in the configuration"],
+    items: Items,
+    votes: Annotated[Path, "votes table, written"],
+    left_out: Annotated[Path, "CSV of rows and items without a match, written"],
+) -> None:
+    """Read a teacher's published votes.
 
     Raises ValueError when a file is not of the format, or when no row belongs to an item.
     """
@@ -89,7 +96,7 @@ def import_votes(settings: ImportedTeacher, teacher: str, items: list[Path], vot
     )
 
 
-def _answered(settings: ImportedTeacher, teacher: str, items: list[Path]) -> Found:
+def _answered(settings: ImportedTeacher, teacher: str, items: Sequence[Path]) -> Found:
     """Find the votes in files of answers."""
     wanted, aside = _wanted(settings, items)
     found: dict[str, Published] = {}
@@ -108,7 +115,7 @@ def _answered(settings: ImportedTeacher, teacher: str, items: list[Path]) -> Fou
     return Found([item["item_id"] for item in wanted.values()], rows, aside, differing)
 
 
-def _shared(settings: ImportedTeacher, teacher: str, items: list[Path]) -> Found:
+def _shared(settings: ImportedTeacher, teacher: str, items: Sequence[Path]) -> Found:
     """Find the votes in tables that another project published; they are of the items with the same `item_id`."""
     wanted = [item["item_id"] for item in _chosen(settings, items)]
     known, rows = set(wanted), []
@@ -154,7 +161,7 @@ def digits(vector: Any) -> Parsed:
     return expectation(vector, [digit / DIGITS + 0.05 for digit in range(DIGITS)])
 
 
-def _wanted(settings: ImportedTeacher, items: list[Path]) -> tuple[dict[Key, dict[str, Any]], list[LeftOut]]:
+def _wanted(settings: ImportedTeacher, items: Sequence[Path]) -> tuple[dict[Key, dict[str, Any]], list[LeftOut]]:
     """Return the items that may have votes, by key; where several share one, votes could be of any, and all go."""
     by_key: dict[Key, list[dict[str, Any]]] = {}
     for item in _chosen(settings, items):
@@ -169,7 +176,7 @@ def _wanted(settings: ImportedTeacher, items: list[Path]) -> tuple[dict[Key, dic
     return {key: group[0] for key, group in by_key.items() if len(group) == 1}, aside
 
 
-def _chosen(settings: ImportedTeacher, items: list[Path]) -> list[dict[str, Any]]:
+def _chosen(settings: ImportedTeacher, items: Sequence[Path]) -> list[dict[str, Any]]:
     return [
         item
         for item in read_rows(items, ITEMS, ITEM_COLUMNS)

@@ -59,11 +59,19 @@ class Download(Settings):
     by_hand: str | None = None
 
 
-def download(downloads: Path, name: str, lock: Path, receipt: Path, schemes: Collection[str] = SCHEMES) -> None:
-    """Fetch the files of an entry of `downloads` that are not there yet, unpack archives, and write what was found.
+def download(
+    downloads: Annotated[Path, "data/downloads.yaml: addresses and digests"],
+    name: Annotated[str, "its entry there"],
+    lock: Annotated[Path, "sha256 of what each address gave, kept and checked"],
+    receipt: Annotated[Path, "list of the downloaded files, written once all are complete"],
+    *,
+    schemes: Collection[str] = SCHEMES,
+) -> None:
+    """Fetch a data set's published files.
 
-    `lock` keeps the sha256 of each address; `receipt` says that all is there.  Raises ValueError when a file is not
-    what it should be, and ConnectionError when an address does not give it.
+    Files that are there already stay; archives are unpacked.  `lock` keeps the sha256 of each address; `receipt` says
+    that all is there.  Raises ValueError when a file is not what it should be, and ConnectionError when an address does
+    not give it.
     """
     locked: dict[str, dict[str, Any]] = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
     for entry in entries(downloads, name):

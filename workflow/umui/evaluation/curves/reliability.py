@@ -1,12 +1,12 @@
 """Reliability diagrams as numbers: what was true, on average, where a model said so much."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
+from umui.arguments import AnyPredictions, Items
 from umui.config.evaluation import Evaluation
 from umui.evaluation import intervals
 from umui.evaluation.frame import cells, cluster_of, read_items, read_predictions
@@ -21,9 +21,15 @@ COLUMNS = [
 
 
 def reliability(
-    settings: Evaluation, items: Sequence[Path], predictions: Mapping[str, Sequence[Path]], csv: Path
+    settings: Evaluation,
+    items: Items,
+    predictions: AnyPredictions,
+    csv: Annotated[Path, "one row a bin, written"],
 ) -> None:
-    """Write one row a model, dataset, modality and bin of the prediction, empty bins included."""
+    """Compute reliability diagrams: numbers, no drawing.
+
+    There is one row a model, dataset, modality and bin of the prediction, empty bins included.
+    """
     evaluated = read_items(items, settings.splits)
     rows: list[dict[str, Any]] = []
     for model, files in predictions.items():
