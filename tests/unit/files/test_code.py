@@ -49,7 +49,7 @@ def run(settings: Settings, given=FIRST) -> None:
     from toy.lazy import lazily
     lazily(RATE, ALIAS)
     toy.dotted.go()
-    other.go()
+    other.go(given)
     attributes.used()
     renamed.used_by_another_name()
     relative.go()
@@ -67,7 +67,7 @@ class Read:
 InAString = int
 ''',
     "dotted": "def go(): return 1\n",
-    "aliased": "def go(): return 1\n",
+    "aliased": "def go(given): return 1 if given else given.items\ndef given(): return 2\n",
     "attributes": "def used(): return 1\ndef used_by_another_name(): return 2\ndef bystander(): return 3\n",
     "constants": """from toy.kinds import Kind
 RATE = 1
@@ -145,6 +145,8 @@ def test_what_is_reached_counts(tmp_path: Path, name: str, old: str, new: str) -
         pytest.param("stage", "def unused", "def added(): pass\n\ndef unused", id="one more of them"),
         pytest.param("stage", "# a comment", "# another", id="a comment"),
         pytest.param("stage", "    lazily(", "\n    lazily(\n", id="layout"),
+        pytest.param("stage", '"""A stage."""', "", id="the module's docstring"),
+        pytest.param("aliased", "return 2", "return 3", id="a function that an argument is named like"),
         pytest.param("stage", '"""Run it."""', '"""Runs it."""', id="a docstring"),
         pytest.param("stage", '"""How many."""', '"""How much."""', id="the docstring of a field"),
         pytest.param("stage", '"""What runs."""', "", id="no docstring any more"),

@@ -60,6 +60,8 @@ class Module:
             if isinstance(statement, ast.If) and ast.unparse(statement.test) in GUARDS:
                 self._add(statement.orelse)
                 continue
+            if _is_text(statement):
+                continue
             names = _defined(statement)
             if not names:  # none, or perhaps some, as in `try`
                 for name, found in self._imports_in([statement]).items():
@@ -101,8 +103,7 @@ class _Bare(ast.NodeTransformer):
         self._in_class = False
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if is_text else self.generic_visit(node)
+        return None if _is_text(node) else self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if isinstance(node.func, ast.Name) and node.func.id == "Field":
@@ -137,6 +138,12 @@ class _Bare(ast.NodeTransformer):
         return node
 
 
+def _is_text(statement: ast.stmt) -> bool:
+    """Say whether a statement is a bare string, as docstrings are."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
 def _defined(statement: ast.stmt) -> list[str]:
     """Return the names that a statement defines, if it does nothing else."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -168,7 +175,11 @@ def _arguments(arguments: ast.arguments) -> list[ast.arg]:
 
 
 def _references(node: ast.AST, in_hint: bool = False) -> Iterator[Dotted]:
-    """Yield each name that is read, with the attributes that are taken from it; a type hint may be a string."""
+    """Yield each name that is read, with the attributes that are taken from it; a type hint may be a string.
+
+    Within a function its arguments are no names of the module.  Its variables are taken for such: that is on the safe
+    side, and seldom matters.
+    """
     attributes: list[str] = []
     whole = node
     while isinstance(node, ast.Attribute):
@@ -179,10 +190,15 @@ def _references(node: ast.AST, in_hint: bool = False) -> Iterator[Dotted]:
         return
     if in_hint and isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield from _in_string(node.value)
+    arguments: set[str] = set()
+    if isinstance(whole, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        names_of_all = {name for part in ast.walk(whole) if isinstance(part, ast.Global) for name in part.names}
+        arguments = {argument.arg for argument in _arguments(whole.args)} - names_of_all
     for name, value in ast.iter_fields(whole):
         for part in value if isinstance(value, list) else [value]:
             if isinstance(part, ast.AST):
-                yield from _references(part, in_hint or name in ("annotation", "returns"))
+                found = _references(part, in_hint or name in ("annotation", "returns"))
+                yield from (path for path in found if name != "body" or path[0] not in arguments)
 
 
 def _in_string(hint: str) -> Iterator[Dotted]:
