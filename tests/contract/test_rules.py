@@ -10,6 +10,7 @@ import yaml
 from dry_runs import plan
 
 from umui.config.datasets import dataset_from_json
+from umui.datasets.importing import files_of
 
 ROOT = Path(__file__).parents[2]
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
@@ -73,7 +74,7 @@ def test_no_wrapped_command_knows_where_the_clone_is(clone: Path) -> None:
 @pytest.mark.parametrize("overlay", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
 def test_overlays_plan(clone: Path, overlay: Path) -> None:
     for dataset in yaml.safe_load(overlay.read_text()).get("datasets", {}).values():
-        for file in dataset_from_json(json.dumps(dataset)).files if dataset and "kind" in dataset else []:
+        for file in files_of(dataset_from_json(json.dumps(dataset))) if dataset and "kind" in dataset else []:
             (clone / file).parent.mkdir(parents=True, exist_ok=True)
             (clone / file).touch()
     result = plan(clone, "--configfile", str(overlay))
