@@ -8,6 +8,7 @@ of its progress goes to its log and, with the rule's name before it, to the term
 import os
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -20,6 +21,7 @@ from umui.cli import STAGES
 from umui.files.code import source_digest
 from umui.config.judges import CIRCUMSTANCES
 from umui.config.loading import ConfigError, load
+from umui.config.students import loss_name
 from umui.prompts.rendering import answer_form
 from umui.asking.journal import journal_file
 
@@ -73,6 +75,7 @@ wildcard_constraints:
     control="constant|majority|hypothesis-only",
 
 
+@cache
 def code(stage, *adapters):
     """The digest of a stage's code, and of what it finds by name: it is rerun when, and only when, that changes."""
     modules = [name.partition(":")[0] for name in (STAGES[stage], *adapters)]
@@ -199,6 +202,11 @@ def training_labels(student):
         for dataset, source in CONFIG.students[student].sources.items()
         if source.teacher
     }
+
+
+def head_entry(student):
+    """A student's head: what its stages find by the name of its read-out."""
+    return f"students.heads.{CONFIG.students[student].read_out}:HEAD"
 
 
 def label_arguments(student):

@@ -37,7 +37,7 @@ rule train_student:
         ranks=lambda wildcards: CONFIG.students[wildcards.student].training.ranks,
         name="{student}",
         checkpoints="results/checkpoints/{student}",
-        code=code("train-student"),
+        code=lambda wildcards: code("train-student", head_entry(wildcards.student)),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} \
@@ -84,7 +84,7 @@ rule predict:
         splits=PREDICTED_SPLITS,
         shard="{shard}",
         shards=CONFIG.shards,
-        code=code("predict"),
+        code=lambda wildcards: code("predict", head_entry(wildcards.student)),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} --gpus {resources.gpu} -- \
