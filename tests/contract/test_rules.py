@@ -71,6 +71,14 @@ def test_no_wrapped_command_knows_where_the_clone_is(clone: Path) -> None:
     assert not [command for command in commands if str(clone) in command]
 
 
+def test_a_student_carries_the_code_of_its_own_head(clone: Path) -> None:
+    planned = plan(clone, "--printshellcmds").stdout
+    found = re.findall(r"--code (\w+) [^\n]*--outputs results/(?:students|predictions/students)/([\w.-]+)", planned)
+    codes = {student: {code for code, other in found if other == student} for _, student in found}
+    assert len(codes["clue-d"] | codes["clue-t"]) == 4, "of training and of prediction, for each of two heads"
+    assert (codes["ratio-1"], codes["ratio-1-t"]) == (codes["clue-d"], codes["clue-t"])
+
+
 @pytest.mark.parametrize("overlay", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
 def test_overlays_plan(clone: Path, overlay: Path) -> None:
     for dataset in yaml.safe_load(overlay.read_text()).get("datasets", {}).values():

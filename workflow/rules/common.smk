@@ -8,6 +8,7 @@ long stage says of its progress goes to its log and, with the rule's name before
 import os
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -21,6 +22,7 @@ from umui.cli import STAGES
 from umui.files.code import code_digest
 from umui.config.judges import NOT_IDENTITY
 from umui.config.loading import ConfigError, load
+from umui.config.students import loss_name
 from umui.prompts.rendering import answer_form
 from umui.asking.journal import journal_file
 
@@ -202,6 +204,11 @@ def training_labels(student):
         for dataset, source in CONFIG.students[student].sources.items()
         if source.teacher
     }
+
+
+def head_entry(student):
+    """A student's head: what its stages find by the name of its read-out."""
+    return f"students.heads.{CONFIG.students[student].read_out}:HEAD"
 
 
 def label_arguments(student):

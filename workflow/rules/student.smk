@@ -39,6 +39,7 @@ rule train_student:
         checkpoints="results/checkpoints/{student}",
         code=lambda wildcards: code(
             "train-student",
+            head_entry(wildcards.student),
             templates=[f"prompts:{CONFIG.students[wildcards.student].prompt}"],
         ),
     shell:
@@ -89,6 +90,7 @@ rule predict:
         shards=CONFIG.shards,
         code=lambda wildcards: code(
             "predict",
+            head_entry(wildcards.student),
             templates=[f"prompts:{CONFIG.students[wildcards.student].prompt}"],
         ),
     shell:
