@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from umui.cli import STAGES
-from umui.files.code import PACKAGE, Package, code_digest, reached
+from umui.files.code import PACKAGE, Package, code_digest
 from umui.files.definitions import STATEMENTS
 from umui.files.templates import template_digest
 
 TOY = {
     "__init__": "",
     "room/__init__": "",
+    "config/__init__": "",
     "stage": '''"""A stage."""
 import room_of_another_package
 import toy.dotted
@@ -25,6 +26,7 @@ from toy import attributes as renamed
 from toy.constants import RATE, FIRST, ALIAS
 from toy.decorators import traced
 from toy.room.base import Base
+from toy.config.section import Section
 from toy.settings import Settings
 from toy.hints import OnlyAHint
 from . import relative
@@ -44,7 +46,7 @@ class Stage(Base):
 def unused():
     return 1
 
-def run(settings: Settings, given=FIRST) -> None:
+def run(settings: Settings, section: Section, given=FIRST) -> None:
     """Run it."""
     from toy.lazy import lazily
     lazily(RATE, ALIAS)
@@ -91,6 +93,25 @@ except ImportError:
     "hints": "OnlyAHint = int\n",
     "lazy": "def lazily(*values): return 1\n",
     "relative": "def go(): return 1\n",
+    "config/section": """from toy.config.base import Checked, Root
+from toy.kinds import Kind
+Alias = Kind | None
+class Section(Root):
+    size: Checked = 1
+    kind: Alias
+    part: "Inner"
+    @field_validator("size")
+    def _check(self): return "checked"
+    @property
+    def doubled(self): return 2 * self.size
+class Inner(Root):
+    def tripled(self): return 3
+""",
+    "config/base": """def check(): return 1
+Checked = Annotated[int, check]
+class Root:
+    def as_json(self): return 1
+""",
 }
 
 
@@ -104,8 +125,8 @@ def written(root: Path, toy: dict[str, str] = TOY) -> Package:
 def changes(directory: Path, name: str, old: str, new: str) -> bool:
     """Say whether an edit of the toy package changes what its stage reaches."""
     assert old in TOY[name]
-    before = written(directory).reached("stage:run")
-    return written(directory, TOY | {name: TOY[name].replace(old, new)}).reached("stage:run") != before
+    before = written(directory).counted("stage:run")
+    return written(directory, TOY | {name: TOY[name].replace(old, new)}).counted("stage:run") != before
 
 
 @pytest.mark.parametrize(
@@ -132,6 +153,9 @@ def changes(directory: Path, name: str, old: str, new: str) -> bool:
         pytest.param("room/base", "return 1", "return 2", id="a base class"),
         pytest.param("room/root", "return 1", "return 2", id="its base class"),
         pytest.param("settings", "size: int = 1", "size: int = 2", id="a field's class, named in a string"),
+        pytest.param("config/section", "2 * self", "4 * self", id="a property of settings"),
+        pytest.param("config/section", "return 3", "return 4", id="a method of settings within settings"),
+        pytest.param("config/base", "def as_json(self): return 1", "def as_json(self): return 2", id="their base's"),
     ],
 )
 def test_what_is_reached_counts(tmp_path: Path, name: str, old: str, new: str) -> None:
@@ -157,6 +181,12 @@ def test_what_is_reached_counts(tmp_path: Path, name: str, old: str, new: str) -
         pytest.param("constants", "UNUSED = 4", "UNUSED = 5", id="a constant that nothing uses"),
         pytest.param("constants", "ALIAS: Kind", "ALIAS: str", id="the type hint of a constant"),
         pytest.param("attributes", "return 3", "return 4", id="another function of the same module"),
+        pytest.param(
+            "config/section", "size: Checked = 1", "size: Checked = 2\n    new: int = 1", id="a key of settings"
+        ),
+        pytest.param("config/section", '"checked"', '"as it is"', id="a validator of settings"),
+        pytest.param("config/section", "Alias = Kind | None", "Alias = Kind | int | None", id="an alias of settings"),
+        pytest.param("config/base", "def check(): return 1", "def check(): return 2", id="what validates a field"),
     ],
 )
 def test_what_is_not_reached_does_not_count(tmp_path: Path, name: str, old: str, new: str) -> None:
@@ -243,6 +273,11 @@ ENTRIES = {
                      {"import-items unli"}, id="which split of a data set is ours"),
         pytest.param("config/judges.py", 'description="votes that every item gets"', 'description="first votes"', set(),
                      id="the description of a field"),
+        pytest.param("config/students.py", "    base: str\n", "    base: str\n    more: Positive\n", set(),
+                     id="a key of the configuration: its value is among the rule's parameters"),
+        pytest.param("config/datasets.py", "Dataset = Annotated[Urn |", "Dataset = Annotated[Media | Urn |", set(),
+                     id="a kind of data set"),
+        pytest.param("arguments.py", "", '\nNew = Annotated[int, "a new argument"]\n', set(), id="a kind of argument"),
     ],
 )  # fmt: skip
 def test_an_edit_of_the_package_changes_the_digests_of_the_stages_that_it_concerns(
@@ -253,8 +288,10 @@ def test_an_edit_of_the_package_changes_the_digests_of_the_stages_that_it_concer
     text = (package / module).read_text()
     assert not old or text.count(old) == 1
     (package / module).write_text(text.replace(old, new) if old else text + new)
-    after = Package(package)
-    assert {stage for stage, entries in ENTRIES.items() if after.reached(*entries) != reached(*entries)} == stages
+    before, after = Package(PACKAGE), Package(package)
+    assert {
+        stage for stage, entries in ENTRIES.items() if after.counted(*entries) != before.counted(*entries)
+    } == stages
 
 
 def test_a_rule_depends_on_the_templates_that_it_names_and_on_no_other(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from umui.files.templates import template_digest
 
 PACKAGE = Path(__file__).parents[1]
 DIGITS = 16  # hexadecimal
+SETTINGS = "config"  # the room whose classes are settings
 
 
 def code_digest(*entries: str, templates: Sequence[str] = ()) -> str:
@@ -26,7 +27,7 @@ def code_digest(*entries: str, templates: Sequence[str] = ()) -> str:
     converts a stage's arguments by them.  A template is ``room:name``, the file ``room/templates/name.jinja``.  Raises
     ValueError when there is no such definition or template.
     """
-    definitions = sorted((*name, digest) for name, digest in reached(*entries).items())
+    definitions = _umui().counted(*entries)
     filled = [
         template_digest(_templates(room), name)
         for room, _, name in (template.partition(":") for template in sorted(set(templates)))
@@ -72,6 +73,10 @@ class Package:
                 waiting += leads_to
         return found
 
+    def counted(self, *entries: str) -> list[tuple[str, str, str]]:
+        """Return module, name and digest of what counts of all that entries reach, in order."""
+        return sorted((*name, digest) for name, digest in self.reached(*entries).items() if digest)
+
     def _entry(self, entry: str) -> Iterator[Name]:
         """Yield the definition that an entry names, and its signature."""
         module, _, name = entry.partition(":")
@@ -115,13 +120,21 @@ class Package:
         if (home, name) not in self._known:
             found = module.definition(name)
             meant = (self._meant(home, reference, found.imports) for reference in found.references)
-            self._known[home, name] = found.digest, [(home, STATEMENTS), *set(chain.from_iterable(meant))]
+            leads_to = {(home, STATEMENTS), *chain.from_iterable(meant)}
+            for reference in found.types:
+                leads_to |= {place for place in self._meant(home, reference, found.imports) if self._is_type(*place)}
+            self._known[home, name] = found.digest, sorted(leads_to)
         return self._known[home, name]
+
+    def _is_type(self, home: Dotted, name: str) -> bool:
+        module = self._module(home)
+        return module is not None and module.is_type(name)
 
     def _module(self, name: Dotted) -> Module | None:
         """Return a module, or None where there is none of that name."""
         if name not in self._modules:
             path = self._directory.joinpath(*name)
             files = [file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()]
-            self._modules[name] = Module(files[0], self._directory.name, name) if files else None
+            of_settings = name[:1] == (SETTINGS,)
+            self._modules[name] = Module(files[0], self._directory.name, name, of_settings) if files else None
         return self._modules[name]

@@ -1,8 +1,11 @@
 """The definitions of a module: what each says, and which names it refers to.
 
 A definition is a top-level function, class or variable.  What changes no result is left out of it: comments, layout,
-bare strings, the descriptions of fields, and type hints that nothing reads.  Type hints are read in a class, whose
-fields pydantic checks by them, and perhaps by a decorator.
+bare strings, the descriptions of fields and options, and type hints that nothing reads.  Type hints are read in a
+class, whose fields pydantic checks by them, and perhaps by a decorator.
+
+Of a class of settings only its methods count.  Its fields and validators say which values are allowed, and the values
+themselves are among a rule's parameters; so a new key or kind in the configuration reruns nothing that has none of it.
 """
 
 import ast
@@ -30,19 +33,27 @@ def signature_of(function: str) -> str:
 
 @dataclass(frozen=True)
 class Definition:
-    """The digest of what is said, each name in it with the attributes taken from it, and its own imports."""
+    """The digest of what counts, each name in it with the attributes taken from it, and its own imports.
+
+    The digest is empty where nothing counts, as in settings without methods.  `types` are the names in what does not
+    count: they matter only where they are settings with methods.
+    """
 
     digest: str
     references: frozenset[Dotted]
+    types: frozenset[Dotted]
     imports: dict[str, list[Dotted]]
 
 
 class Module:
     """A module of a package, read from its file: what its top-level statements bind, and what they import."""
 
-    def __init__(self, file: Path, package: str, name: Dotted) -> None:
-        """`name` is the module's below the package.  Raises ValueError at a star import, which names nothing."""
-        self._file, self._package = file, package
+    def __init__(self, file: Path, package: str, name: Dotted, of_settings: bool = False) -> None:
+        """`name` is the module's below the package; its classes are `of_settings`, or not.
+
+        Raises ValueError at a star import, which names nothing.
+        """
+        self._file, self._package, self._of_settings = file, package, of_settings
         self._home = name if file.name == "__init__.py" else name[:-1]  # from where relative imports start
         self.bound: dict[str, list[ast.AST]] = {}
         self.imports: dict[str, list[Dotted]] = {}
@@ -51,9 +62,16 @@ class Module:
     def definition(self, name: str) -> Definition:
         """Return what all statements say that bind a name."""
         nodes = [bare for node in self.bound[name] if (bare := _Bare().visit(node)) is not None]
-        digest = digest_bytes("\n".join(map(ast.dump, nodes)).encode())
-        references = frozenset(reference for node in nodes for reference in _references(node))
-        return Definition(digest, references, self._imports_in(nodes))
+        counted = [part for node in nodes for part in _logic(node)] if self._of_settings else nodes
+        digest = digest_bytes("\n".join(map(ast.dump, counted)).encode()) if counted or not self._of_settings else ""
+        references = frozenset(reference for node in counted for reference in _references(node))
+        types = frozenset(reference for node in nodes for reference in _references(node)) - references
+        return Definition(digest, references, types, self._imports_in(nodes))
+
+    def is_type(self, name: str) -> bool:
+        """Say whether a name is that of settings, or of an alias that such are written with."""
+        nodes = self.bound.get(name, [])
+        return self._of_settings and all(isinstance(node, ast.ClassDef) or not [*_logic(node)] for node in nodes)
 
     def _add(self, statements: Iterable[ast.stmt]) -> None:
         for statement in statements:
@@ -105,6 +123,14 @@ class _Bare(ast.NodeTransformer):
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         return None if _is_text(node) else self.generic_visit(node)
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        if isinstance(node.value, ast.Name) and node.value.id == "Annotated" and isinstance(node.slice, ast.Tuple):
+            kind, *extras = node.slice.elts
+            extras = [extra for extra in extras if not _is_help(extra)]
+            node.slice.elts = [kind, *extras]
+            return self.generic_visit(node if extras else kind)
+        return self.generic_visit(node)
+
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if isinstance(node.func, ast.Name) and node.func.id == "Field":
             node.keywords = [keyword for keyword in node.keywords if keyword.arg != "description"]
@@ -136,6 +162,22 @@ class _Bare(ast.NodeTransformer):
         node = self.generic_visit(node)
         self._in_class = outside
         return node
+
+
+def _logic(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what counts of a statement of settings: functions, methods but for validators, and no types."""
+    if isinstance(node, ast.ClassDef):
+        for part in node.body:
+            if isinstance(part, ast.FunctionDef) and "validator" not in "".join(map(ast.unparse, part.decorator_list)):
+                yield part
+    elif not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript | ast.BinOp)):
+        yield node
+
+
+def _is_help(extra: ast.expr) -> bool:
+    """Say whether a part of an annotation tells people, or the command line alone, about an argument."""
+    of_option = isinstance(extra, ast.Call) and isinstance(extra.func, ast.Name) and extra.func.id == "Option"
+    return of_option or (isinstance(extra, ast.Constant) and isinstance(extra.value, str))
 
 
 def _is_text(statement: ast.stmt) -> bool:
