@@ -5,4 +5,3 @@ include: "workflow/Snakefile"
 rule default:
     input:
         rules.all.input,
-    localrule: True

@@ -26,7 +26,7 @@ def planned(clone: Path) -> str:
 
 @pytest.fixture(scope="module")
 def changed(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The plan of another teacher's impact, of a judge with two jobs, and of votes in a file with a quote in its name."""
+    """The plan of another teacher's impact, of a judge with two jobs, and of votes in a file with an odd name."""
     published = {
         "title": "published teacher", "dataset": "urn", "modalities": ["video"], "splits": ["train"],
         "files": ["it's here.json"], "form": "scalar", "thinking": True, "votes": 1,

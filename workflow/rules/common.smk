@@ -6,6 +6,7 @@ sees neither config read in a shell line nor imported modules.  What a long stag
 and, with the rule's name before it, to the terminal.
 """
 
+import functools
 import os
 import shlex
 import sys
@@ -47,16 +48,12 @@ WITH_CONDA = "conda" in {
     str(method.value) for method in workflow.deployment_settings.deployment_method
 }
 IN_PLACE = ROOT.samefile(Path.cwd())
-
-
-def from_root(name):
-    """A file of the repository: by its short name where the run is made there, else by its whole path."""
-    return name if IN_PLACE else str(ROOT / name)
-
+# What stands before the names of files that are the repository's and not a run's.
+REPOSITORY = "" if IN_PLACE else f"{ROOT}/"
 
 # By family: its Python, the input that waits for it, and how its stages are run: through the wrapper (umui.jobs).
 # SIGTERM is the wrapper's to heed: the shell, and what writes the log, outlive it.
-ENVS = from_root(".envs")
+ENVS = f"{REPOSITORY}.envs"
 PYTHON, READY, JOB = {}, {}, {}
 for family, name in LOCKS.items():
     PYTHON[family] = "python" if WITH_CONDA else f"{ENVS}/{name}/bin/python"
@@ -93,6 +90,7 @@ def settings(section="", exclude=None):
     )
 
 
+@functools.cache
 def code(stage, *adapters):
     """The digest of a stage's code, and of what it finds by name: it is rerun when, and only when, that changes."""
     modules = [name.partition(":")[0] for name in (STAGES[stage], *adapters)]

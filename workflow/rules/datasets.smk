@@ -70,7 +70,7 @@ rule import_items:
 
 rule download:
     input:
-        downloads=from_root("data/downloads.yaml"),
+        downloads=f"{REPOSITORY}data/downloads.yaml",
     output:
         receipt="data/downloads/{download}.json",
     log:

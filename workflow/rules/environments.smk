@@ -8,7 +8,7 @@ Wildcards: digest: of the lock and of the builder, so that a changed lock makes 
 
 rule build_environment:
     input:
-        lock=ancient(from_root("envs/{environment}.txt")),  # its digest, not its date, is what makes another environment
+        lock=ancient(f"{REPOSITORY}envs/{{environment}}.txt"),  # its digest, not its date, is what makes another environment
     output:
         ready=touch(f"{ENVS}/{{environment}}-{{digest}}/ready"),
     log:
@@ -24,7 +24,7 @@ rule build_environment:
         (
             "python -m umui.environments.build {input.lock} > {log} 2>&1"
             if IN_PLACE
-            else "python -m umui.environments.build {input.lock:q} --root {ENVS:q} > {log} 2>&1"
+            else f"python -m umui.environments.build {{input.lock:q}} --root {shlex.quote(ENVS)} > {{log}} 2>&1"
         )
 
 
@@ -32,4 +32,3 @@ rule environments:
     input:
         READY["student"],
         READY["teacher"],
-    localrule: True

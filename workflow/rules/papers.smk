@@ -28,7 +28,7 @@ rule hyperparameters:
 
 rule paper_comparison:
     input:
-        published=from_root("data/paper_results.csv"),
+        published=f"{REPOSITORY}data/paper_results.csv",
         metrics=tables.metrics_of(CONFIG, "table7"),
     output:
         csv=report(
