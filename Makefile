@@ -73,7 +73,7 @@ check: $(CORE)/test-ready  ## formatting, lint, types
 	ruff check .
 	ruff format --check .
 	mypy
-	snakefmt --check Snakefile workflow/rules
+	snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	snakemake --lint
 
 schema: $(CORE)/ready  ## workflow/schemas/config.schema.json from the configuration's model

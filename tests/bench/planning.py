@@ -8,7 +8,6 @@ a stage and item, of three stages.  The aims stand in the column `other` of the 
 """
 
 import json
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,6 +21,7 @@ from processes import ROOT, Spent, run, snakemake
 
 AIM = "the aim"
 PLAN_S, PLAN_MB, NOTHING_TO_DO_S = 30.0, 1000.0, 6.0
+OWN = ("--configfile", "own.yaml", "--replace-workflow-config")
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--nolock", "--cores", "2"]
 JOB_AN_ITEM = """
 ITEMS = [line.split(",")[0] for line in open("items.csv")]
@@ -42,7 +42,7 @@ rule labels:
 
 
 def ready(directory: Path, items: int) -> Path:
-    """Prepare a directory whose configuration has one data set, a manifest of so many items."""
+    """Prepare a directory with a configuration of its own, of one data set, a manifest of so many items."""
     settings = json.loads(json.dumps(yaml.safe_load((ROOT / "config.yaml").read_text())))  # no aliases
     modalities = {"mine": ["text"], "urn": None}
     settings |= {"shards": 256, "datasets": {"mine": {"kind": "manifest", "file": "pairs.csv"}}}
@@ -55,8 +55,7 @@ def ready(directory: Path, items: int) -> Path:
             student["sources"] = {"mine": source | {"modalities": ["text"]}}
     for model in settings["models"]:
         settings["models"][model] = {"family": "qwen2_5_omni", "path": "/models/judge"}
-    (directory / "config.yaml").write_text(yaml.safe_dump(settings))
-    shutil.copytree(ROOT / "envs", directory / "envs")
+    (directory / "own.yaml").write_text(yaml.safe_dump(settings))
     write_manifest(directory / "pairs.csv", items)
     return directory
 
@@ -88,7 +87,7 @@ def rows(case: str, pairs: list[tuple[Spent, Spent]], other: str) -> Iterator[Ro
 def against_a_job_an_item(items: int, repeats: int) -> Iterator[Row]:
     """Compare the plans of so many items."""
     with TemporaryDirectory() as one, TemporaryDirectory() as other:
-        ours = partial(snakemake, "--dry-run", "--quiet", "--", "all", directory=ready(Path(one), items))
+        ours = partial(snakemake, *OWN, "--dry-run", "--quiet", "--", "all", directory=ready(Path(one), items))
         pairs = paired(ours, partial(dry_run_by_item, by_item(Path(other), items)), repeats)
     yield from rows(f"items={items}", pairs, "a job a stage and item")
 
@@ -97,7 +96,7 @@ def against_the_aim(items: int, repeats: int) -> Iterator[Row]:
     """Plan so many items."""
     with TemporaryDirectory() as directory:
         at = ready(Path(directory), items)
-        plans = [snakemake("--dry-run", "--quiet", "--", "all", directory=at) for _ in range(repeats)]
+        plans = [snakemake(*OWN, "--dry-run", "--quiet", "--", "all", directory=at) for _ in range(repeats)]
     yield from rows(f"items={items}", [(plan, Spent(PLAN_S, PLAN_S, PLAN_MB, "")) for plan in plans], AIM)
 
 

@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[2]
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
 BODIES = dict(re.findall(r"^rule (\w+):\n((?:(?:    .*)?\n)*)", RULES, flags=re.M))
 
+QUOTED = {"code", "JOB", "named_files", "repeated"}
+NUMBERS_AND_NAMES = {"chosen", "journals", "ranks", "role", "shards", "stage"}
+
 
 @pytest.mark.parametrize("name", [name for name, body in BODIES.items() if "shell:" in body])
 def test_a_rule_carries_its_log_environment_and_code(name: str) -> None:
@@ -25,6 +28,17 @@ def test_a_rule_carries_its_log_environment_and_code(name: str) -> None:
     if "umui.cli" in body:
         assert re.search(r"code=(lambda wildcards: )?code\(", body), f"{name}: an edit of its code would not rerun it"
     assert "run:" not in body
+
+
+def test_what_the_configuration_says_is_quoted_in_shell_lines() -> None:
+    """Settings, titles and paths may have blanks; `named_files` and `repeated` quote what they give."""
+    for name, body in BODIES.items():
+        params, _, shell = " ".join(body.partition("params:")[2].split()).partition("shell:")
+        for param in re.findall(r"{params\.(\w+)}", shell):
+            value = re.search(rf"\b{param}=(?:lambda wildcards: )?\(? ?(.*?)(?:\(|\[|,)", params)
+            assert value, f"{name}: no parameter {param}"
+            safe = value[1].startswith(('"{', '"results/', '"data/')) or value[1] in QUOTED
+            assert safe or param in NUMBERS_AND_NAMES, f"{name}: write {{params.{param}:q}}"
 
 
 def test_wildcards_reach_shell_lines_as_parameters() -> None:
@@ -48,15 +62,15 @@ def test_the_wrapper_is_told_all_that_a_result_depends_on(name: str) -> None:
     assert "{params.job} " in wrapper
     assert "--code {params.code}" in wrapper
     assert "--outputs {output}" in wrapper
-    assert ("--inputs {input}" in wrapper) == ("    input:" in BODIES[name])
+    assert ("--inputs {input:q}" in wrapper) == ("    input:" in BODIES[name])
     family = re.search(r"job=JOB\[\"(\w+)\"\]", BODIES[name])
     assert family is not None
     assert f"envs/{family[1]}.yaml" in BODIES[name], "another environment's lock is in the key"
-    assert ("{params.python}" in command) == (family[1] != "core")
+    assert ("{params.python:q}" in command) == (family[1] != "core")
 
 
 def test_the_default_configuration_plans(clone: Path) -> None:
-    result = plan(clone)
+    result = plan(clone, "all")
     assert result.returncode == 0, result.stdout + result.stderr
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", result.stdout, flags=re.M))
     assert jobs["ask"] == "3", "a teacher and two baselines"
@@ -65,7 +79,7 @@ def test_the_default_configuration_plans(clone: Path) -> None:
 
 def test_no_wrapped_command_knows_where_the_clone_is(clone: Path) -> None:
     """Else no other clone would find its result."""
-    planned = plan(clone, "--printshellcmds").stdout
+    planned = plan(clone, "all", "--printshellcmds").stdout
     commands = re.findall(r"-m umui\.jobs .*? -- (.*?)(?:2>|\n\n)", planned.replace("\\\n", " "), flags=re.S)
     assert len(commands) >= len(EXPENSIVE)
     assert not [command for command in commands if str(clone) in command]
@@ -85,14 +99,14 @@ def test_overlays_plan(clone: Path, overlay: Path) -> None:
         for file in files_of(dataset_from_json(json.dumps(dataset))) if dataset and "kind" in dataset else []:
             (clone / file).parent.mkdir(parents=True, exist_ok=True)
             (clone / file).touch()
-    result = plan(clone, "--configfile", str(overlay))
+    result = plan(clone, "all", "--configfile", str(overlay))
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_a_fault_of_the_configuration_stops_before_any_job(clone: Path, tmp_path: Path) -> None:
     overlay = tmp_path / "wrong.yaml"
     overlay.write_text(yaml.safe_dump({"media": {"frame_rate": 2}, "shards": 0}))
-    result = plan(clone, "--configfile", str(overlay))
+    result = plan(clone, "all", "--configfile", str(overlay))
     assert result.returncode != 0
     assert "media.frame_rate: unknown key; did you mean 'frame_rate_hz'?" in result.stdout + result.stderr
     assert "shards: 0" in result.stdout + result.stderr

@@ -28,8 +28,6 @@ OVERLAY = {
 
 
 def plan(directory: Path, *targets: str) -> str:
-    (directory / "config.yaml").write_text((ROOT / "config.yaml").read_text())
-    (directory / "envs").symlink_to(ROOT / "envs")
     (directory / "overlay.yaml").write_text(yaml.safe_dump(OVERLAY))
     for name in ("final_data.json", "video.json"):
         (directory / name).write_text(json.dumps({}))

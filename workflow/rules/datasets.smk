@@ -19,13 +19,13 @@ rule build_urn:
     benchmark:
         "results/benchmarks/build_urn/{dataset}.tsv"
     wildcard_constraints:
-        dataset="|".join(URNS) or "none",
+        dataset=any_of(paths.urns(CONFIG)),
     conda:
         "../../envs/core.yaml"
     threads: 2
     params:
         job=JOB["core"],
-        settings=lambda wildcards: CONFIG.datasets[wildcards.dataset].as_json(),
+        settings=settings("datasets.{dataset}"),
         dataset="{dataset}",
         code=code("build-urn"),
     shell:
@@ -39,7 +39,7 @@ rule build_urn:
 
 rule import_items:
     input:
-        files=lambda wildcards: files_of(CONFIG.datasets[wildcards.dataset]),
+        files=lambda wildcards: paths.source_files(CONFIG, wildcards.dataset),
     output:
         item_tables="results/items/{dataset}/items.parquet",
         left_out="results/items/{dataset}/left_out.parquet",
@@ -48,20 +48,20 @@ rule import_items:
     benchmark:
         "results/benchmarks/import_items/{dataset}.tsv"
     wildcard_constraints:
-        dataset="|".join(name for name in DATASETS if name not in URNS) or "none",
+        dataset=any_of(paths.imported_datasets(CONFIG)),
     conda:
         "../../envs/core.yaml"
     threads: 2
     params:
         job=JOB["core"],
-        settings=lambda wildcards: CONFIG.datasets[wildcards.dataset].as_json(),
+        settings=settings("datasets.{dataset}"),
         dataset="{dataset}",
         code=lambda wildcards: code(
-            "import-items", f"datasets.{CONFIG.datasets[wildcards.dataset].kind}:pairs"
+            "import-items", dispatch.adapter(CONFIG, wildcards.dataset)
         ),
     shell:
         """
-        {params.job} --private --code {params.code} --inputs {input} --outputs {output} -- \
+        {params.job} --private --code {params.code} --inputs {input:q} --outputs {output} -- \
             python -m umui.cli import-items --settings {params.settings:q} --dataset {params.dataset} \
             --items {output.item_tables} --left-out {output.left_out} --workers {threads} \
             2> >(tee {log} | sed -u "s/^/import_items {params.dataset}: /" >&2)
@@ -70,7 +70,7 @@ rule import_items:
 
 rule download:
     input:
-        downloads=os.path.relpath(ROOT / "data/downloads.yaml"),
+        downloads=f"{REPOSITORY}data/downloads.yaml",
     output:
         receipt="data/downloads/{download}.json",
     log:
@@ -86,6 +86,6 @@ rule download:
         code=code("download"),
     shell:
         """
-        python -m umui.cli download --downloads {input.downloads} --name {params.name} --lock {params.lock} \
+        python -m umui.cli download --downloads {input.downloads:q} --name {params.name} --lock {params.lock} \
             --receipt {output.receipt} 2> >(tee {log} | sed -u "s/^/download {params.name}: /" >&2)
         """

@@ -9,8 +9,8 @@ Wildcards: shard: 0, 1, ...; a premise's shard depends on the premise alone
 rule extract_evidence:
     input:
         item_tables=ITEMS,
-        files=MEDIA_FILES,
-        program=ffmpeg_program(),
+        files=paths.media_directories(CONFIG),
+        program=[ancient(program) for program in paths.ffmpeg_programs(CONFIG)],
     output:
         media="results/media/{shard}.parquet",
         evidence="results/evidence/{shard}.parquet",
@@ -23,13 +23,13 @@ rule extract_evidence:
     threads: 2
     params:
         job=JOB["core"],
-        settings=lambda _: CONFIG.media.as_json(),
+        settings=settings("media"),
         shards=CONFIG.shards,
         shard="{shard}",
         code=code("extract-evidence"),
     shell:
         """
-        {params.job} --code {params.code} --inputs {input} --outputs {output} -- \
+        {params.job} --code {params.code} --inputs {input:q} --outputs {output} -- \
             python -m umui.cli extract-evidence --settings {params.settings:q} --items {input.item_tables} \
             --shard {params.shard} --shards {params.shards} --media {output.media} --evidence {output.evidence} \
             --workers {threads} 2> >(tee {log} | sed -u "s/^/extract_evidence {params.shard}: /" >&2)

@@ -10,15 +10,17 @@ Wildcards: model: an entry of the configuration's models that has `tiny`
 rule make_model:
     input:
         item_tables=ITEMS,
-        lessons=LESSONS,
-        evidence=shards_of("results/evidence/{shard}.parquet"),
-        environment=environment_of("student"),
+        lessons=paths.lessons(CONFIG),
+        evidence=EVIDENCE,
+        environment=READY["student"],
     output:
         model=directory("results/models/{model}"),
     log:
         "results/logs/make_model/{model}.log",
     benchmark:
         "results/benchmarks/make_model/{model}.tsv"
+    wildcard_constraints:
+        model=any_of(models.tiny_models(CONFIG)),
     conda:
         "../../envs/student.yaml"
     resources:
@@ -26,18 +28,19 @@ rule make_model:
         gpu=0,
     params:
         job=JOB["student"],
-        python=python_of("student"),
-        settings=lambda wildcards: CONFIG.models[wildcards.model].tiny.as_json(),
-        media=lambda _: CONFIG.media.as_json(),
+        python=PYTHON["student"],
+        settings=settings("models.{model}.tiny"),
+        media=settings("media"),
         name="{model}",
-        prompt=lambda wildcards: prompt_of_model(wildcards.model),
+        prompt=lambda wildcards: models.prompt_of(CONFIG, wildcards.model),
         code=lambda wildcards: code(
-            "make-model", templates=[f"prompts:{prompt_of_model(wildcards.model)}"]
+            "make-model",
+            templates=dispatch.prompts(models.prompt_of(CONFIG, wildcards.model)),
         ),
     shell:
         """
-        {params.job} --code {params.code} --inputs {input} --outputs {output} --gpus {resources.gpu} -- \
-            {params.python} -m umui.cli make-model --settings {params.settings:q} --prompt {params.prompt} \
+        {params.job} --code {params.code} --inputs {input:q} --outputs {output} --gpus {resources.gpu} -- \
+            {params.python:q} -m umui.cli make-model --settings {params.settings:q} --prompt {params.prompt:q} \
             --media-settings {params.media:q} --items {input.item_tables} --lessons {input.lessons} \
             --evidence {input.evidence} --output {output.model} --workers {threads} \
             2> >(tee {log} | sed -u "s/^/make_model {params.name}: /" >&2)
@@ -46,7 +49,7 @@ rule make_model:
 
 rule lock_models:
     input:
-        environment=environment_of("student"),
+        environment=READY["student"],
     output:
         lock="results/models.lock.yaml",
     log:
@@ -54,8 +57,8 @@ rule lock_models:
     conda:
         "../../envs/student.yaml"
     params:
-        python=python_of("student"),
-        config=lambda _: CONFIG.as_json(),
+        python=PYTHON["student"],
+        config=settings(),
         code=code("lock-models"),
     shell:
-        "{params.python} -m umui.cli lock-models --settings {params.config:q} --lock {output.lock} 2> {log}"
+        "{params.python:q} -m umui.cli lock-models --settings {params.config:q} --lock {output.lock} 2> {log}"

@@ -10,11 +10,11 @@ Wildcards: student; shard.  Views: full, or audiovisual premises with frames or 
 
 rule train_student:
     input:
-        unpack(lambda wildcards: training_labels(wildcards.student)),
+        unpack(lambda wildcards: labels.training_labels(CONFIG, wildcards.student)),
         item_tables=ITEMS,
-        evidence=shards_of("results/evidence/{shard}.parquet"),
+        evidence=EVIDENCE,
         base=lambda wildcards: model_input(CONFIG.students[wildcards.student].base),
-        environment=environment_of("student"),
+        environment=READY["student"],
     output:
         student=directory("results/students/{student}"),
     log:
@@ -29,25 +29,29 @@ rule train_student:
         features_mb=20000,
     params:
         job=JOB["student"],
-        python=python_of("student"),
-        settings=lambda wildcards: CONFIG.students[wildcards.student].as_json(),
-        media=lambda _: CONFIG.media.as_json(),
-        base=lambda wildcards: model_arguments(CONFIG.students[wildcards.student].base),
-        labels=lambda wildcards: label_arguments(wildcards.student),
+        python=PYTHON["student"],
+        settings=settings("students.{student}"),
+        media=settings("media"),
+        base=lambda wildcards: models.place(
+            CONFIG, CONFIG.students[wildcards.student].base
+        ),
+        labels=lambda wildcards: named_files(
+            "--labels", labels.training_labels(CONFIG, wildcards.student)
+        ),
         ranks=lambda wildcards: CONFIG.students[wildcards.student].training.ranks,
         name="{student}",
         checkpoints="results/checkpoints/{student}",
         code=lambda wildcards: code(
             "train-student",
-            head_entry(wildcards.student),
-            templates=[f"prompts:{CONFIG.students[wildcards.student].prompt}"],
+            dispatch.head(CONFIG, wildcards.student),
+            templates=dispatch.prompts(CONFIG.students[wildcards.student].prompt),
         ),
     shell:
         """
-        {params.job} --code {params.code} --inputs {input} --outputs {output} \
+        {params.job} --code {params.code} --inputs {input:q} --outputs {output} \
             --gpus {resources.gpu} --ranks {params.ranks} --resumable -- \
-            {params.python} -u -m umui.cli train-student --settings {params.settings:q} \
-            --media-settings {params.media:q} --base {params.base} --items {input.item_tables} \
+            {params.python:q} -u -m umui.cli train-student --settings {params.settings:q} \
+            --media-settings {params.media:q} --base {params.base:q} --items {input.item_tables} \
             --evidence {input.evidence} {params.labels} --checkpoints {params.checkpoints} \
             --output {output.student} --workers {threads} \
             --features results/features --features-mb {resources.features_mb} \
@@ -61,7 +65,7 @@ rule predict:
         evidence="results/evidence/{shard}.parquet",
         base=lambda wildcards: model_input(CONFIG.students[wildcards.student].base),
         student="results/students/{student}",
-        environment=environment_of("student"),
+        environment=READY["student"],
     output:
         full="results/predictions/students/{student}/full/{shard}.parquet",
         frames="results/predictions/students/{student}/frames/{shard}.parquet",
@@ -78,28 +82,34 @@ rule predict:
         features_mb=20000,
     params:
         job=JOB["student"],
-        python=python_of("student"),
-        settings=lambda wildcards: CONFIG.students[wildcards.student].as_json(),
-        media=lambda _: CONFIG.media.as_json(),
-        base=lambda wildcards: model_arguments(CONFIG.students[wildcards.student].base),
-        name=lambda wildcards: student_title(wildcards.student, "full"),
-        frames_only=lambda wildcards: student_title(wildcards.student, "frames"),
-        sound_only=lambda wildcards: student_title(wildcards.student, "sound"),
-        splits=PREDICTED_SPLITS,
+        python=PYTHON["student"],
+        settings=settings("students.{student}"),
+        media=settings("media"),
+        base=lambda wildcards: models.place(
+            CONFIG, CONFIG.students[wildcards.student].base
+        ),
+        name=lambda wildcards: entries.view_title(CONFIG, wildcards.student, "full"),
+        frames_only=lambda wildcards: entries.view_title(
+            CONFIG, wildcards.student, "frames"
+        ),
+        sound_only=lambda wildcards: entries.view_title(
+            CONFIG, wildcards.student, "sound"
+        ),
+        splits=controls.predicted_splits(CONFIG),
         shard="{shard}",
         shards=CONFIG.shards,
         code=lambda wildcards: code(
             "predict",
-            head_entry(wildcards.student),
-            templates=[f"prompts:{CONFIG.students[wildcards.student].prompt}"],
+            dispatch.head(CONFIG, wildcards.student),
+            templates=dispatch.prompts(CONFIG.students[wildcards.student].prompt),
         ),
     shell:
         """
-        {params.job} --code {params.code} --inputs {input} --outputs {output} --gpus {resources.gpu} -- \
-            {params.python} -m umui.cli predict --settings {params.settings:q} --media-settings {params.media:q} \
-            --base {params.base} --student {input.student} --view full {params.name:q} {output.full} \
+        {params.job} --code {params.code} --inputs {input:q} --outputs {output} --gpus {resources.gpu} -- \
+            {params.python:q} -m umui.cli predict --settings {params.settings:q} --media-settings {params.media:q} \
+            --base {params.base:q} --student {input.student} --view full {params.name:q} {output.full} \
             --view frames {params.frames_only:q} {output.frames} --view sound {params.sound_only:q} {output.sound} \
-            --splits {params.splits} --items {input.item_tables} --shard {params.shard} --shards {params.shards} \
+            --splits {params.splits:q} --items {input.item_tables} --shard {params.shard} --shards {params.shards} \
             --evidence {input.evidence} --workers {threads} \
             --features results/features --features-mb {resources.features_mb} 2>{log}
         """

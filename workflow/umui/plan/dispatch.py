@@ -1,0 +1,30 @@
+"""What a stage finds by a name in the configuration: definitions and templates, which its code's digest is told of."""
+
+from umui.config.run import Config
+from umui.prompts.rendering import TEMPLATES
+
+
+def adapter(config: Config, dataset: str) -> str:
+    """Return the entry of the adapter that reads a data set of this kind."""
+    return f"datasets.{config.datasets[dataset].kind}:pairs"
+
+
+def head(config: Config, student: str) -> str:
+    """Return the entry of a student's read-out."""
+    return f"students.heads.{config.students[student].read_out}:HEAD"
+
+
+def prompts(*names: str) -> tuple[str, ...]:
+    """Return the templates of prompts."""
+    return tuple(f"prompts:{name}" for name in names)
+
+
+def check_prompts(config: Config) -> None:
+    """Raise ValueError, which names the key, when a prompt has no template."""
+    known = sorted(file.stem for file in TEMPLATES.glob("*.jinja"))
+    for section in ("teachers", "baselines", "students"):
+        for name, entry in getattr(config, section).items():
+            if entry.prompt not in known:
+                raise ValueError(
+                    f"{section}.{name}.prompt: {entry.prompt!r} is not among the templates: {', '.join(known)}"
+                )
