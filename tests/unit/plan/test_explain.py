@@ -97,16 +97,16 @@ def test_a_training_takes_its_steps_at_the_pace_of_the_last(asking: Job) -> None
 
 
 def test_a_revision_is_part_of_the_question(asking: Job) -> None:
-    at_head, pinned = (
-        replace(asking, parameters={**asking.parameters, "model": repr(model)})
-        for model in ("some/model", "some/model --revision 0123")
+    first, second = (
+        replace(asking, parameters={**asking.parameters, "model": f"'some/model --revision {commit}'"})
+        for commit in ("0123", "4567")
     )
     settings = configuration()
     where = settings.media, [Path("items.parquet")], 0, 1, EvidenceShelf(Path("evidence.parquet"))
     asked = plan(settings.teachers["tiny-teacher"], "some/model", "0123", *where)
     with Journal(journal_file(Path("journals"), 0, 1), asked[0].digests) as journal:
         journal.append([Answer(digest, asked[0].item_id, 0, 0, 1) for digest in asked[0].digests])
-    assert [Planned(settings, [job]).cost(job).votes for job in (at_head, pinned)] == [15, 10]
+    assert [Planned(settings, [job]).cost(job).votes for job in (first, second)] == [10, 15]
 
 
 def test_a_line_is_of_jobs_of_a_rule_that_have_the_same_reasons(
