@@ -32,6 +32,7 @@ def changed(**now: Any) -> list[str]:
         ({"media": '{"width": 112}'}, ["media.width: 56 → 112"]),
         ({"python": ".envs/teacher-000000000000/bin/python"},
          ["its environment is another: teacher-cd97a9cd3b72 → teacher-000000000000"]),
+        ({"media": "{no JSON}"}, ['media: {"width": 56} → {no JSON}']),
         ({"labels": ""}, ["labels: --labels urn results/5-mean.parquet → nothing"]),
         ({"labels": MANY}, ["labels: without urn, results/5-mean.parquet; "
                              "with urn0, results/0-mean.parquet, urn1 and 7 more"]),
@@ -50,9 +51,12 @@ def test_an_environment_that_two_parameters_name_is_told_once() -> None:
 
 
 def test_what_has_no_name_is_told_without_a_guess() -> None:
-    record = record_of("run", votes=5, code="0123456789abcdef")
-    job = planned_job({"votes": 7, "code": "fedcba9876543210"}, record)
-    assert reasons(job) == ["other parameters; votes: 7; code: fedcba9876543210"]
+    record = record_of("run", votes=5, seed=11, code="0123456789abcdef")
+    code = "the stage's code, or what it imports, is another"
+    job = planned_job({"votes": 7, "seed": 11, "code": "fedcba9876543210"}, record)
+    assert reasons(job) == [code, "other parameters; votes: 7"]
+    job = planned_job({"votes": 5, "seed": 11, "code": "fedcba9876543210"}, record, why={"other_command": True})
+    assert reasons(job) == [code, "the rule's shell command is another"]
 
 
 def test_parameters_that_come_and_go_are_named() -> None:

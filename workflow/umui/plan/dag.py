@@ -11,7 +11,7 @@ from typing import Any
 
 from snakemake.api import SnakemakeApi
 from snakemake.cli import parse_args, parse_config
-from snakemake.exceptions import MissingInputException, RuleException, WorkflowError
+from snakemake.exceptions import CliException, MissingInputException, RuleException, WorkflowError
 from snakemake.settings.enums import Quietness, RerunTrigger
 from snakemake.settings.types import (
     ConfigSettings,
@@ -47,7 +47,7 @@ def _answer(arguments: Sequence[str]) -> DryRun:
             if workflow.persistence.locked:
                 return DryRun(fault=LOCKED)
             return DryRun(jobs=tuple(_jobs(workflow)), config=workflow.globals["config"])
-    except (WorkflowError, RuleException, ApiError) as error:
+    except (WorkflowError, RuleException, ApiError, CliException) as error:
         return DryRun(fault=_words(error))
 
 

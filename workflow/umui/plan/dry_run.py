@@ -5,6 +5,7 @@ logging of the process that reads it.
 """
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter
 
+PACKAGE = Path(__file__).parents[2]
 Files = Mapping[str, tuple[str, ...]]
 """Input or output files by the names that the rule gives them; those without one are under ""."""
 
@@ -114,7 +116,8 @@ def dry_run(targets: Sequence[str], configfiles: Sequence[Path]) -> DryRun:
     _check(configfiles)
     overlays = ["--configfile", *map(str, configfiles)] if configfiles else []
     command = [sys.executable, "-m", "umui.plan.dag", *overlays, "--", *targets]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    path = os.pathsep.join(filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ValueError(f"this run cannot be planned; Snakemake ended with\n{done.stderr.strip()}")
     answer = ANSWER.validate_json(done.stdout)

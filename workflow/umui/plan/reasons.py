@@ -60,23 +60,30 @@ def _parameters(job: Job) -> Iterator[str]:
         return
     before = parameters_before(job)
     exclusive = set(map(shown, why.parameters_before))
-    untold = exclusive - set(map(shown, before.values()))
-    new = []
+    new: list[str] = []
     for name, literal in job.parameters.items():
         now_alone = literal in why.parameters_now
-        if name not in before and now_alone:
-            new.append(f"{name}: {_short(value_of(literal))}")
-        elif (
-            name in before and shown(before[name]) != shown(literal) and (now_alone or shown(before[name]) in exclusive)
-        ):
+        if name not in before:
+            new += [name] if now_alone else []
+            continue
+        if shown(before[name]) != shown(literal) and (now_alone or shown(before[name]) in exclusive):
             yield from _difference(name, value_of(before[name]), value_of(literal), _files_told(job))
     gone = [name for name, literal in before.items() if name not in job.parameters and shown(literal) in exclusive]
     if gone:
         yield f"no parameter {', '.join(gone)} any more"
-    if untold:
-        yield "; ".join(["other parameters", *new])
-    elif new:
-        yield f"new parameter {'; '.join(new)}"
+    yield from _unpaired(job, new, len(exclusive - set(map(shown, before.values()))))
+
+
+def _unpaired(job: Job, new: Sequence[str], n_before: int) -> Iterator[str]:
+    """Say which parameters are new or others, though of `n_before` values nobody knows whose they were."""
+    if "code" in new:  # a digest that no record has is another than before
+        yield CODE
+        n_before -= 1
+    told = [f"{name}: {_short(job.value(name))}" for name in new if name != "code"]
+    if n_before > 0:
+        yield "; ".join(["other parameters", *told])
+    elif told:
+        yield f"new parameter {'; '.join(told)}"
 
 
 def _files_told(job: Job) -> set[str]:
@@ -102,7 +109,12 @@ def _difference(name: str, old: Any, new: Any, told: Container[str]) -> Iterator
 
 def _settings(value: Any) -> dict[str, Any] | None:
     """Return the keys of a section of the configuration, which is recorded as JSON; None for other values."""
-    return json.loads(value) if isinstance(value, str) and value.startswith("{") else None
+    if not (isinstance(value, str) and value.startswith("{")):
+        return None
+    try:
+        return dict(json.loads(value))
+    except json.JSONDecodeError:
+        return None
 
 
 def _settings_difference(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> Iterator[str]:
