@@ -54,8 +54,8 @@ def explain(targets: Sequence[str], configfiles: Sequence[Path]) -> None:
 
     It runs and changes nothing.  A line is of the jobs of a rule that have the same reason: a key of the configuration
     with its old and new value, other code, files that are missing or changed, or the rules whose new files they follow.
-    Votes are those that no journal has (≤: at most; ?: the run makes the items first).  Steps are the optimizer's.  Hours
-    are those of one job after another.
+    Votes are those that no journal has (≤: at most; ?: the run makes the items first).  Steps are the optimizer's.
+    Hours are those of one job after another.
 
     Raises ValueError with the fault and its remedy when the run cannot be planned.
     """
