@@ -77,11 +77,11 @@ class Bench:
     def ours(self, address: Address, items: Path) -> float:
         """Ask as a job does; return votes a second."""
         endpoint = Endpoint(url=address.url, model=address.model, key_variable="BENCH_KEY")
-        settings = self.settings.model_copy(update={"endpoint": endpoint})
+        settings = self.settings.model_copy(update={"endpoint": endpoint}).model_dump(mode="json")
         out = self.work / items.stem
         before_s = time.process_time()
         spent = seconds(lambda: ask_shards(
-            settings, "bench", self.model, None, self.media, [items], [0], 1, [self.evidence], out / "journal",
+            settings, {}, "bench", self.model, None, self.media, [items], [0], 1, [self.evidence], out / "journal",
             out / "votes.parquet", out / "timings.parquet", out / "usage.json", out / "log", gpus=0, workers=1,
         ))  # fmt: skip
         n_votes = pq.read_metadata(out / "votes.parquet").num_rows

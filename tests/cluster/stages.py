@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from umui.processes.signals import AGAIN, heeding
+from umui.processes.signals import AGAIN, noting_sigterm
 
 STEPS = 110
 STEP_S = 1.0
@@ -42,9 +42,9 @@ def hungry(output: Path) -> None:
 def long(output: Path) -> None:
     """Take more steps than the time limit allows; keep each, and go on from there."""
     journal = output.with_suffix(".journal")
-    with heeding() as wish:
+    with noting_sigterm() as stop:
         while (done := len(journal.read_text().split()) if journal.exists() else 0) < STEPS:
-            if wish.asked:
+            if stop.made:
                 sys.exit(AGAIN)
             time.sleep(STEP_S)
             with journal.open("a") as steps:

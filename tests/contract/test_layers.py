@@ -12,12 +12,12 @@ PACKAGE = Path(__file__).parents[2] / "workflow" / "umui"
 FLOORS = (
     {"tables", "environments"},
     {"files", "processes"},
-    {"config", "store"},
-    {"prompts", "evidence", "answers", "jobs"},
+    {"arguments"},
+    {"config", "store", "evidence"},
+    {"prompts", "answers", "jobs"},
     {"backbone"},
     {"datasets", "media", "models", "asking", "votes", "students", "evaluation", "reporting"},
     {"papers", "plan", "use"},
-    {"commands"},
     {"cli"},
 )
 """The rooms of the package, from the ground up: each imports what is below it, and none beside it but itself."""

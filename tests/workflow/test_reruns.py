@@ -94,7 +94,7 @@ def test_an_edit_reruns_its_stage_and_what_follows(run: Clone) -> None:
     both_judges = {"aggregate_votes": 4, "predict_by_labels": 4, "evaluate": 9}
     assert run.planned() == CHAIN | both_judges
     module.write_text(texts[0])
-    metrics = run.path / "workflow/umui/evaluation/metrics.py"
+    metrics = run.path / "workflow/umui/evaluation/metrics/errors.py"
     text = metrics.read_text()
     metrics.write_text(text + "\nEDITED = True\n")
     assert run.planned() == {"evaluate": 10, "table": 1, "compare": 1}

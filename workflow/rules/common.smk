@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 from umui.environments import build as environment
 from umui.cli import STAGES
 from umui.files.code import source_digest
-from umui.config.judges import CIRCUMSTANCES
+from umui.config.judges import NOT_IDENTITY
 from umui.config.loading import ConfigError, load
 from umui.prompts.rendering import answer_form
 from umui.asking.journal import journal_file

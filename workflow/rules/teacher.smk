@@ -38,12 +38,12 @@ rule ask:
         job=JOB["teacher"],
         python=python_of("teacher"),
         settings=lambda wildcards: CONFIG.judges[wildcards.judge].as_json(
-            exclude=CIRCUMSTANCES
+            exclude=NOT_IDENTITY
         ),
         # Functions of `threads`, too: Snakemake does not record what they give, and another value reruns nothing.
         circumstances=lambda wildcards, threads: CONFIG.judges[
             wildcards.judge
-        ].as_json(include=CIRCUMSTANCES),
+        ].as_json(include=NOT_IDENTITY),
         journals=lambda wildcards, threads: journals_of_job(**wildcards),
         media=lambda _: CONFIG.media.as_json(),
         model=lambda wildcards: model_arguments(CONFIG.judges[wildcards.judge].model),

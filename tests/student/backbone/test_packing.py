@@ -17,7 +17,8 @@ from umui.backbone.generation import greedy
 from umui.backbone.omni import Omni
 from umui.backbone.packing import Batch, pack
 from umui.backbone.premise_reader import PremiseReader
-from umui.evidence.decoded import HEARS, SEES, Evidence, Premise
+from umui.evidence.decoded import Evidence, Premise
+from umui.evidence.shown import HEARS, SEES
 from umui.prompts import rendering
 from umui.students.student import Student
 from umui.tables import EVIDENCE, MODALITIES

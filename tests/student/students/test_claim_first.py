@@ -13,7 +13,8 @@ from umui.backbone.encoding import Encoder, video_arguments
 from umui.backbone.forward import tower_features
 from umui.backbone.generation import greedy
 from umui.backbone.omni import Omni
-from umui.evidence.decoded import HEARS, SEES, AskedPremise, Evidence, Premise
+from umui.evidence.decoded import AskedPremise, Evidence, Premise
+from umui.evidence.shown import HEARS, SEES
 from umui.files.parquet import read_rows
 from umui.students.directory import load
 from umui.students.student import Student

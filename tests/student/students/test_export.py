@@ -16,7 +16,8 @@ from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalG
 from umui.backbone import omni
 from umui.backbone.encoding import Encoder, video_arguments
 from umui.environments.build import digest
-from umui.evidence.decoded import HEARS, SEES, Evidence, Premise
+from umui.evidence.decoded import Evidence, Premise
+from umui.evidence.shown import HEARS, SEES
 from umui.files.parquet import read_rows
 from umui.prompts.rendering import render
 from umui.students import directory as student_directory

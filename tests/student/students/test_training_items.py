@@ -39,7 +39,7 @@ def test_agreement_is_being_on_one_side_of_a_half(
     source = settings.sources["world"].model_copy(update={"agreement_filter": agreement_filter})
     settings = settings.model_copy(update={"sources": {"world": source}})
     encoder = Encoder(model, "claim-v1", MEDIA, Evidence(EVIDENCE.schema.empty_table()))
-    found = read(settings, [items], [["world", str(labels)]], encoder)
+    found = read(settings, [items], {"world": [labels]}, encoder)
     assert [found.hypothesis(premise, 0)[1] for premise in range(found.n_premises)] == trained
     assert found.counts["without label"] == 1
     assert found.counts["without agreement"] == lost

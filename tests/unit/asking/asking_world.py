@@ -34,9 +34,9 @@ def ask(
 ) -> list[dict[str, Any]]:
     directory = world / out
     ask_shards(
-        settings, "judge", "model", "0" * 40, MEDIA, [world / "items.parquet"], list(chosen), shards,
-        [world / "evidence.parquet"] * len(chosen), directory / "journal", directory / "votes.parquet",
-        directory / "timings.parquet", directory / "usage.json", directory / "server.log", gpus=0, workers=1,
+        settings.model_dump(mode="json"), {}, "judge", "model", "0" * 40, MEDIA, [world / "items.parquet"],
+        list(chosen), shards, [world / "evidence.parquet"] * len(chosen), directory / "journal",
+        directory / "votes.parquet", directory / "timings.parquet", directory / "usage.json", directory / "server.log",
     )  # fmt: skip
     return read_rows(directory / "votes.parquet", VOTES)
 

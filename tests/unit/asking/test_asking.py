@@ -184,7 +184,7 @@ def test_votes_of_two_items_never_share_a_seed_even_in_its_low_bits() -> None:
 
 
 def test_a_local_model_is_known_by_its_files(server: ChatServer, world: Path) -> None:
-    settings = judge(server.url)
+    settings = judge(server.url).model_dump(mode="json")
     model = world / "model"
     model.mkdir()
     (model / "config.json").write_text(json.dumps({"hidden_size": 8}))
@@ -192,9 +192,9 @@ def test_a_local_model_is_known_by_its_files(server: ChatServer, world: Path) ->
 
     def digest() -> str:
         ask_shards(
-            settings, "judge", str(model), None, MEDIA, [world / "items.parquet"], [0], 1, [world / "evidence.parquet"],
-            world / "journal", world / "votes.parquet", world / "timings.parquet", world / "usage.json",
-            world / "server.log", gpus=0, workers=1,
+            settings, {}, "judge", str(model), None, MEDIA, [world / "items.parquet"], [0], 1,
+            [world / "evidence.parquet"], world / "journal", world / "votes.parquet",
+            world / "timings.parquet", world / "usage.json", world / "server.log",
         )  # fmt: skip
         return str(read_rows(world / "votes.parquet", VOTES)[0]["request_digest"])
 

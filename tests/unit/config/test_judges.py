@@ -8,16 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from umui.cli import parser
-from umui.config.judges import CIRCUMSTANCES, Judge
+from umui.config.judges import NOT_IDENTITY, Judge
+from umui.config.loading import judge_of_parts
 
 CONFIG = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())
 SECTION = CONFIG["teachers"]["tiny-teacher"]
 ENDPOINT = {"url": "https://node17:8000/v1", "model": "served", "key_variable": "KEY"}
-OTHERS = (
-    "--judge j --model m --items i --chosen 0 --shards 1 --evidence e --journal j --votes v --timings t --usage u "
-    "--server-log l --media-settings"
-)
 
 
 def leaves(section: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -34,13 +30,18 @@ def judge(request: pytest.FixtureRequest) -> Judge:
 
 
 def test_every_field_is_in_one_part_and_the_parts_give_the_judge_back(judge: Judge) -> None:
-    parts = judge.as_json(exclude=CIRCUMSTANCES), judge.as_json(include=CIRCUMSTANCES)
+    parts = judge.as_json(exclude=NOT_IDENTITY), judge.as_json(include=NOT_IDENTITY)
     decisive, circumstances = (set(leaves(json.loads(part))) for part in parts)
     assert decisive.isdisjoint(circumstances)
     assert decisive | circumstances == set(leaves(json.loads(judge.as_json())))
     assert {"model", "prompt", "sampling.temperature", "sampling.votes", "server.dtype", "jobs"} <= decisive
-    both = ["--settings", parts[0], "--circumstances", parts[1]]
-    assert parser().parse_args(["ask", *both, *OTHERS.split(), json.dumps(CONFIG["media"])]).settings == judge
+    assert judge_of_parts(json.loads(parts[0]), json.loads(parts[1])) == judge
+
+
+def test_a_fault_names_both_parts() -> None:
+    decisive = {name: value for name, value in SECTION.items() if name not in ("client", "prompt")}
+    with pytest.raises(ValueError, match=r"--settings and --circumstances together(.|\n)*prompt"):
+        judge_of_parts(decisive, {"client": SECTION["client"]})
 
 
 @pytest.mark.parametrize(
@@ -53,4 +54,4 @@ def test_every_field_is_in_one_part_and_the_parts_give_the_judge_back(judge: Jud
 def test_what_no_answer_depends_on_is_in_the_circumstances(change: dict[str, Any]) -> None:
     before, after = (Judge.model_validate(SECTION | {"endpoint": ENDPOINT} | more) for more in ({}, change))
     assert before != after
-    assert before.as_json(exclude=CIRCUMSTANCES) == after.as_json(exclude=CIRCUMSTANCES)
+    assert before.as_json(exclude=NOT_IDENTITY) == after.as_json(exclude=NOT_IDENTITY)

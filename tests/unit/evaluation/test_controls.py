@@ -23,7 +23,7 @@ Rows = dict[str, dict[str, Any]]
 def answers(tmp_path: Path, kind: Any, items: list[dict[str, Any]], labels: list[dict[str, Any]] | None = None) -> Rows:
     tables = [] if labels is None else [write_labels(tmp_path / "labels.parquet", *labels)]
     output = tmp_path / "predictions.parquet"
-    control(SETTINGS, kind, [write_items(tmp_path / "items.parquet", *items)], tables, ["test"], output)
+    control(SETTINGS, kind, [write_items(tmp_path / "items.parquet", *items)], ["test"], output, tables)
     return {row["item_id"]: row for row in read_rows(output, PREDICTIONS)}
 
 
@@ -122,7 +122,7 @@ def test_two_labels_of_an_item_count_by_their_mean(tmp_path: Path) -> None:
         for n, p in enumerate((0.2, 0.4))
     ]
     output = tmp_path / "predictions.parquet"
-    control(SETTINGS, "constant", [write_items(tmp_path / "items.parquet", *world())], tables, ["test"], output)
+    control(SETTINGS, "constant", [write_items(tmp_path / "items.parquet", *world())], ["test"], output, tables)
     assert [row["probability"] for row in read_rows(output, PREDICTIONS)] == pytest.approx([0.3, 0.3])
 
 

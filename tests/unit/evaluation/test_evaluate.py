@@ -12,6 +12,7 @@ from rows import item, prediction, write_items, write_predictions
 from umui.evaluation.compare import COLUMNS, compare
 from umui.evaluation.curves.reliability import reliability
 from umui.evaluation.evaluate import evaluate
+from umui.files.atomic import write_json
 from umui.files.parquet import read_rows
 from umui.tables import METRICS
 
@@ -20,7 +21,8 @@ def metrics_of(tmp_path: Path, items: list[dict[str, Any]], *predictions: dict[s
     output = tmp_path / "metrics.parquet"
     tables = [write_items(tmp_path / "items.parquet", *items)]
     answers = [write_predictions(tmp_path / "predictions.parquet", *predictions)]
-    evaluate(SETTINGS, "model", "student", 7, tables, answers, output)
+    write_json(tmp_path / "parameters.json", {"parameters": 7})
+    evaluate(SETTINGS, "model", "student", tmp_path, tables, answers, output)
     return {(row["modality"], row["metric"]): row for row in read_rows(output, METRICS)}
 
 
@@ -39,6 +41,7 @@ def test_values_and_counts_by_hand(tmp_path: Path) -> None:
     assert (graded["n_items"], graded["n_missing"]) == (2, 1)
     assert mse["ci_low"] <= mse["value"] <= mse["ci_high"]
     assert "500 replicates" in mse["interval_method"]
+    assert mse["parameters"] == 7, "as parameters.json in the model's directory says"
 
 
 def test_an_item_without_a_prediction_row_is_missing_too(tmp_path: Path) -> None:

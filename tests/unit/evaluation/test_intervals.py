@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from umui.evaluation.intervals import cluster_sums, generator, percentile_interval, resampled_totals
+from umui.evaluation.intervals import cluster_sums, generator, of_sums, percentile_interval, replicates
+from umui.evaluation.metrics.metric import divide
 
 
 def interval_of_mean(
-    values: np.ndarray, clusters: np.ndarray, replicates: int = 2000, seed: int = 0
+    values: np.ndarray, clusters: np.ndarray, count: int = 2000, seed: int = 0
 ) -> tuple[float | None, float | None]:
-    sums = cluster_sums(np.stack([values, np.ones_like(values)], axis=1), clusters)
-    totals = resampled_totals(sums, replicates, generator(seed, "test"))
-    return percentile_interval(totals[:, 0] / totals[:, 1], 0.95)
+    means = of_sums(
+        np.stack([values, np.ones_like(values)], axis=1), clusters, lambda sums: divide(sums[..., :1], sums[..., 1:])
+    )
+    return percentile_interval(replicates(means, count, generator(seed, "test"))[:, 0], 0.95)
 
 
 def test_cluster_sums_by_hand() -> None:
@@ -22,7 +24,7 @@ def test_cluster_sums_by_hand() -> None:
 
 def test_single_items_agree_with_scipy() -> None:
     values = np.random.default_rng(1).exponential(size=80)
-    low, high = interval_of_mean(values, np.arange(80), replicates=20000)
+    low, high = interval_of_mean(values, np.arange(80), count=20000)
     expected = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=20000, rng=2).confidence_interval
     width = expected.high - expected.low
     assert low == pytest.approx(expected.low, abs=0.04 * width)
@@ -36,7 +38,7 @@ def test_clusters_of_unequal_size_agree_with_drawing_their_items() -> None:
     members = [values[clusters == cluster] for cluster in range(12)]
     drawn = [np.concatenate([members[c] for c in random.integers(12, size=12)]).mean() for _ in range(10000)]
     expected_low, expected_high = np.quantile(drawn, [0.025, 0.975])
-    low, high = interval_of_mean(values, clusters, replicates=20000)
+    low, high = interval_of_mean(values, clusters, count=20000)
     width = expected_high - expected_low
     assert low == pytest.approx(expected_low, abs=0.04 * width)
     assert high == pytest.approx(expected_high, abs=0.04 * width)
@@ -50,7 +52,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says_when_items_depend_on_
     for world in range(worlds):
         values = random.normal(size=40)[clusters] + 0.5 * random.normal(size=len(clusters))
         for name, numbers in (("clusters", clusters), ("items", np.arange(len(values)))):
-            low, high = interval_of_mean(values, numbers, replicates=300, seed=world)
+            low, high = interval_of_mean(values, numbers, count=300, seed=world)
             assert low is not None
             assert high is not None
             covered[name] += low <= 0 <= high

@@ -18,28 +18,16 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from umui.evaluation.intervals import cluster_sums, resampled_totals
-from umui.evaluation.metrics import (
-    ACCURACY,
-    BRIER,
-    F1,
-    KRIPPENDORFF_ALPHA,
-    KRIPPENDORFF_ALPHA_ANNOTATORS,
-    MAE,
-    MSE_X100,
-    MSE_X100_GRADED,
-    PRECISION,
-    RECALL,
-    SQUARED_DIFFERENCE_OF_MEANS,
-    bin_of,
-    ece,
-    every,
-    nll,
-)
+from umui.evaluation.intervals import replicates
+from umui.evaluation.metrics.agreement import KRIPPENDORFF_ALPHA, KRIPPENDORFF_ALPHA_ANNOTATORS
+from umui.evaluation.metrics.calibration import bin_of, ece, nll
+from umui.evaluation.metrics.errors import BRIER, MAE, MSE_X100, MSE_X100_GRADED, SQUARED_DIFFERENCE_OF_MEANS
+from umui.evaluation.metrics.lists import all_metrics
+from umui.evaluation.metrics.yes_no import ACCURACY, F1, PRECISION, RECALL
 
 PAIRS = arrays(np.float64, st.tuples(st.integers(1, 40), st.just(2)), elements=st.floats(0, 1))
 LABELLED = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=40)
-EVERY = tuple(metric for metric in every(10, 1e-10) if metric.reference != "annotations")
+EVERY = tuple(metric for metric in all_metrics(10, 1e-10) if metric.reference != "annotations")
 
 
 @given(PAIRS)
@@ -203,10 +191,10 @@ def test_alpha_by_hand() -> None:
 def test_a_resample_of_alpha_is_the_alpha_of_the_resampled_items() -> None:
     random = np.random.default_rng(3)
     predicted, annotations, cluster = random.random(12), random.random((12, 3)), np.arange(12) // 3
-    sums = cluster_sums(KRIPPENDORFF_ALPHA.terms(predicted, annotations), cluster)
-    totals = resampled_totals(sums, 5, np.random.default_rng(7))
+    figures = KRIPPENDORFF_ALPHA.clustered([predicted], annotations, cluster)
+    values = replicates(figures, 5, np.random.default_rng(7))
     again = np.random.default_rng(7)
-    for total in totals:
+    for (value,) in values:
         rows = [row for drawn in again.integers(4, size=4) for row in np.flatnonzero(cluster == drawn)]
         expected = alpha_of_pairs([[predicted[row], *annotations[row]] for row in rows])
-        assert KRIPPENDORFF_ALPHA.value(total) == pytest.approx(expected)
+        assert value == pytest.approx(expected)

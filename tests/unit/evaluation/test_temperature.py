@@ -9,7 +9,7 @@ from evaluation_settings import SETTINGS
 from rows import item, prediction, write_items, write_predictions
 from scipy.special import expit, logit
 
-from umui.evaluation.metrics import nll
+from umui.evaluation.metrics.calibration import nll
 from umui.evaluation.temperature import HIGHEST, evaluate_scaled, fit, scale
 from umui.files.parquet import read_rows
 from umui.tables import METRICS
@@ -45,7 +45,9 @@ def test_no_probability_crosses_a_half_and_certainty_stays_a_probability() -> No
 def scaled_metrics(tmp_path: Path, items: list[dict[str, Any]], said: dict[str, float | None]) -> dict[str, Any]:
     output = tmp_path / "scaled.parquet"
     answers = write_predictions(tmp_path / "p.parquet", *(prediction(name, value) for name, value in said.items()))
-    evaluate_scaled(SETTINGS, "CLUE-D", "student", 7, [write_items(tmp_path / "i.parquet", *items)], [answers], output)
+    evaluate_scaled(
+        SETTINGS, "CLUE-D", "student", None, [write_items(tmp_path / "i.parquet", *items)], [answers], output
+    )
     return {row["metric"]: row for row in read_rows(output, METRICS)}
 
 

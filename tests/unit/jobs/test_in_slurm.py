@@ -22,9 +22,9 @@ time.sleep(float(sys.argv[2]) if len(sys.argv) > 2 else 0)
 """
 ENDS_WHEN_TOLD = """
 import sys, time
-from umui.processes.signals import AGAIN, heeding
-with heeding() as wish:
-    while not wish.asked:
+from umui.processes.signals import AGAIN, noting_sigterm
+with noting_sigterm() as stop:
+    while not stop.made:
         time.sleep(0.05)
 sys.exit(AGAIN)
 """

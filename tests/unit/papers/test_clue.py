@@ -9,7 +9,8 @@ import pytest
 import yaml
 from rows import line_of, metric
 
-from umui.evaluation.metrics import KRIPPENDORFF_ALPHA, KRIPPENDORFF_ALPHA_ANNOTATORS, ece
+from umui.evaluation.metrics.agreement import KRIPPENDORFF_ALPHA, KRIPPENDORFF_ALPHA_ANNOTATORS
+from umui.evaluation.metrics.calibration import ece
 from umui.files.parquet import write_table
 from umui.papers.clue import audit, checks
 from umui.papers.clue.comparison import ZERO_SHOT, paper_comparison

@@ -11,7 +11,7 @@ from rows import item, write_items
 
 from umui.asking.journal import Answer, Journal, journal_file
 from umui.asking.planning import plan
-from umui.config.judges import CIRCUMSTANCES
+from umui.config.judges import NOT_IDENTITY
 from umui.config.loading import load, merged
 from umui.config.run import Config
 from umui.evidence.shelf import EvidenceShelf
@@ -38,7 +38,7 @@ def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     Path("model").mkdir()
     judge, media = settings.teachers["tiny-teacher"], settings.media.as_json()
     return planned_job(
-        {"settings": judge.as_json(exclude=CIRCUMSTANCES), "circumstances": judge.as_json(include=CIRCUMSTANCES),
+        {"settings": judge.as_json(exclude=NOT_IDENTITY), "circumstances": judge.as_json(include=NOT_IDENTITY),
          "media": media, "model": "model", "chosen": [0], "shards": 1, "journal": "journals"},
         rule="ask", wildcards={"judge": "tiny-teacher", "piece": "0"},
         input={"item_tables": ("items.parquet",), "evidence": ("evidence.parquet",), "model": ("model",)},
@@ -98,8 +98,8 @@ def test_a_training_takes_its_steps_at_the_pace_of_the_last(asking: Job) -> None
 
 def test_a_revision_is_part_of_the_question(asking: Job) -> None:
     first, second = (
-        replace(asking, parameters={**asking.parameters, "model": f"'some/model --revision {commit}'"})
-        for commit in ("0123", "4567")
+        replace(asking, parameters={**asking.parameters, "model": repr(model)})
+        for model in ("some/model --revision 0123", ["some/model", "--revision", "4567"])
     )
     settings = configuration()
     where = settings.media, [Path("items.parquet")], 0, 1, EvidenceShelf(Path("evidence.parquet"))

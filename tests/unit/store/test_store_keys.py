@@ -68,7 +68,7 @@ def test_the_code_of_an_imported_module_is_in_the_key(two: Clone, tmp_path: Path
         ).stdout.strip()
 
     before = digest()
-    imported = package / "evaluation" / "metrics.py"
+    imported = package / "evaluation" / "metrics" / "errors.py"
     imported.write_text(imported.read_text() + "\nEDITED = True\n")
     assert two.run(code=before) == 1
     assert two.run(code=digest()) == 1

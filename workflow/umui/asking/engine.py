@@ -1,7 +1,6 @@
 """The engine that a job asks: an endpoint that is there, or a server of the job's own that serves all of its shards."""
 
 import os
-import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +10,7 @@ from umui.asking.server import Address, flags, serving
 from umui.asking.usage import usage
 from umui.config.judges import Judge
 from umui.config.models import Media
+from umui.processes.say import say
 
 
 class Engine:
@@ -73,7 +73,7 @@ class Engine:
                 "all votes are kept, and a rerun asks for the rest"
             )
         if self._starts:
-            _say(f"the server died; it was started {self._starts} times of at most {most}")
+            say(f"the server died; it was started {self._starts} times of at most {most}")
         self._starts += 1
         server = serving(
             self._settings.server, self._media, self._modalities, self._judge, self._model, self._revision,
@@ -85,14 +85,10 @@ class Engine:
         endpoint = self._settings.endpoint
         assert endpoint is not None
         needed = " ".join(flags(self._settings.server, self._media, self._modalities))
-        _say(f"{self._judge}: asking {endpoint.url}, which must have been started with: {needed}")
+        say(f"{self._judge}: asking {endpoint.url}, which must have been started with: {needed}")
         if endpoint.key_variable is None:
             return Address(endpoint.url, "none", endpoint.model, ours=False)
         key = os.environ.get(endpoint.key_variable)
         if not key:
             raise ValueError(f"endpoint.key_variable: the environment variable {endpoint.key_variable} is not set")
         return Address(endpoint.url, key, endpoint.model, ours=False)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -8,13 +8,14 @@ in the file and are not used.
 import fcntl
 import json
 import os
-import sys
 from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from umui.processes.say import say
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Journal:
                         f"{self.path}: line {number} is not an answer ({error}); remove the line, and its answer is "
                         "asked again"
                     ) from error
-                print(f"{self.path}: cut off a torn last line of {len(line)} bytes", file=sys.stderr, flush=True)
+                say(f"{self.path}: cut off a torn last line of {len(line)} bytes")
                 self._file.truncate(end)
             end += len(line)
 

@@ -9,7 +9,8 @@ what the student sees.  Evidence travels as bytes in the request; nothing is eve
 import base64
 from typing import Any
 
-from umui.evidence.shelf import Evidence, wants_audio, wants_frames
+from umui.evidence.shelf import Evidence
+from umui.evidence.shown import HEARS, SEES
 from umui.prompts.rendering import Words
 from umui.tables import Modality
 
@@ -19,10 +20,10 @@ Message = dict[str, Any]
 def build(modality: Modality, words: Words, evidence: Evidence) -> list[Message]:
     """Return the messages of one request, showing of the evidence what the modality shows and no more."""
     parts: list[Message] = [_text(words.claim)] if words.claim else []
-    if wants_frames(modality):
+    if modality in SEES:
         frames = ",".join(base64.b64encode(frame).decode() for frame in evidence.frames)
         parts.append({"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{frames}"}})
-    if wants_audio(modality) and evidence.audio is not None:
+    if modality in HEARS and evidence.audio is not None:
         sound = base64.b64encode(evidence.audio).decode()
         parts.append({"type": "input_audio", "input_audio": {"data": sound, "format": "flac"}})
     parts.append(_text(words.premise + words.hypothesis))
@@ -46,8 +47,8 @@ def check(messages: list[Message], modality: Modality, hypothesis: str, premise_
         for what, there in {
             "the hypothesis": bool(_squeezed(hypothesis)) and _squeezed(hypothesis) in shown,
             "the premise's text": _squeezed(premise_text or "") in shown,
-            f"{frames} frames": pictures == (frames if wants_frames(modality) else 0),
-            "the sound": ("input_audio" in parts) == wants_audio(modality),
+            f"{frames} frames": pictures == (frames if modality in SEES else 0),
+            "the sound": ("input_audio" in parts) == (modality in HEARS),
         }.items()
         if not there
     ]

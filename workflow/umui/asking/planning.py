@@ -1,6 +1,6 @@
 """Decide what is asked: which items, with which words and seeds, and the identity of each answer."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -10,15 +10,18 @@ import pyarrow as pa
 
 from umui.config.judges import Judge
 from umui.config.models import Media
-from umui.evidence.shelf import EvidenceShelf, wants_frames
-from umui.files.digests import check_pinned, digest_bytes, digest_file, digest_json, shard_of
+from umui.evidence.shelf import EvidenceShelf
+from umui.evidence.shown import SEES
+from umui.files.checkpoint import checkpoint_digest
+from umui.files.digests import check_pinned, digest_bytes, digest_json, shard_of
 from umui.files.parquet import read_table
 from umui.prompts.rendering import Words, render
 from umui.tables import ITEMS, Modality
 
 SEED_STRIDE = 64  # the most votes of an item
 SEED_BITS = 32  # torch's generator on a CPU ignores higher bits
-# What loaders read of a model's directory; logs and cards beside it do not change answers.
+# What loaders read of a model's directory; logs and cards beside it do not change answers.  The identity of a student's
+# base takes more (umui.backbone.omni).  Neither list may change: journals and checkpoints hold what comes of them.
 MODEL_FILES = ("*config.json", "*token*", "vocab*", "merges.txt", "chat_template*", "*.safetensors*")
 ITEM_COLUMNS = (
     "item_id", "dataset", "split", "premise_id", "modality", "premise_text", "media_id", "hypothesis",
@@ -50,7 +53,7 @@ def plan(
     model: str,
     revision: str | None,
     media: Media,
-    items: list[Path],
+    items: Sequence[Path],
     shard: int,
     shards: int,
     evidence: EvidenceShelf,
@@ -108,8 +111,7 @@ def identity(settings: Judge, model: str, revision: str | None) -> dict[str, Any
     """Return what tells the answering model from others: its files, or its hub name and commit; its number format."""
     directory = Path(model)
     if directory.is_dir():
-        files = sorted({file for pattern in MODEL_FILES for file in directory.glob(pattern) if file.is_file()})
-        origin = digest_json({file.name: digest_file(file) for file in files})
+        origin = checkpoint_digest(directory, MODEL_FILES)
     else:
         if settings.endpoint is None:
             check_pinned(model, revision)
@@ -137,7 +139,7 @@ def _question(
         "modality": modality,
         "words": words.digest,
         "evidence": evidence_digest,
-        "frame_rate_hz": media.frame_rate_hz if wants_frames(modality) else None,
+        "frame_rate_hz": media.frame_rate_hz if modality in SEES else None,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,

@@ -18,7 +18,8 @@ from typing import Any
 
 from umui.config.judges import Server
 from umui.config.models import Media
-from umui.evidence.shelf import wants_audio, wants_frames
+from umui.evidence.shown import HEARS, SEES, stated_rate_hz
+from umui.processes.say import say
 from umui.tables import Modality
 
 HOST = "127.0.0.1"
@@ -27,9 +28,6 @@ STOP_TIMEOUT_S = 15.0
 PROGRESS_EVERY_S = 10.0
 TAIL_LINES = 10
 PROMPTS_A_STEP = 4  # on a CPU: the longest prompts that are read at a time; of shorter ones more
-# vLLM truncates a frame pair's position in time, 25 x 2 / rate in single precision: at 6.25 frames a second 7.9999998
-# becomes 7, where transformers gets 8.  A rate that is lower by a millionth gives both the same.
-RATE_SHORTFALL = 1e-6
 _ERROR = re.compile(r"(?:^|\] )(?:[\w.]*(?:Error|Exception)|vllm: error): ")
 
 
@@ -97,8 +95,8 @@ def flags(settings: Server, media: Media, modalities: Iterable[Modality]) -> lis
     in silence at the length that the model's processor is made for.
     The model's own generation settings, such as a top-k, are left out: only the configured sampling counts.
     """
-    seen = any(wants_frames(modality) for modality in modalities)
-    heard = any(wants_audio(modality) for modality in modalities)
+    seen = any(modality in SEES for modality in modalities)
+    heard = any(modality in HEARS for modality in modalities)
     arguments: dict[str, Any] = {
         "--dtype": settings.dtype,
         "--max-model-len": settings.max_model_len,
@@ -110,7 +108,7 @@ def flags(settings: Server, media: Media, modalities: Iterable[Modality]) -> lis
     processing: dict[str, Any] = {}
     if seen:
         size = {"shortest_edge": 28 * 28, "longest_edge": settings.max_model_len * 2 * 32 * 32}
-        processing |= {"size": size, "fps": media.frame_rate_hz * (1 - RATE_SHORTFALL)}
+        processing |= {"size": size, "fps": stated_rate_hz(media.frame_rate_hz)}
         arguments["--media-io-kwargs"] = {"video": {"num_frames": -1, "fps": media.frame_rate_hz}}
     if heard:
         processing["audio_kwargs"] = {"truncation": False}
@@ -179,9 +177,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, timeout_s: fl
             )
         if now - told >= PROGRESS_EVERY_S:
             told = now
-            print(f"server: starting for {now - began:.0f} s of at most {timeout_s:g} s", file=sys.stderr, flush=True)
+            say(f"starting for {now - began:.0f} s of at most {timeout_s:g} s", of="server")
         time.sleep(0.3)
-    print(f"server: ready after {time.monotonic() - began:.0f} s; its log: {log}", file=sys.stderr, flush=True)
+    say(f"ready after {time.monotonic() - began:.0f} s; its log: {log}", of="server")
 
 
 def _healthy(port: int) -> bool:

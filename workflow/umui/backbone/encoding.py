@@ -16,14 +16,12 @@ import torch
 from umui.backbone.omni import Omni
 from umui.backbone.packing import EncodedPremise, Suffix
 from umui.config.models import Media
-from umui.evidence.decoded import HEARS, SEES, AskedPremise, Evidence, Premise
+from umui.evidence.decoded import AskedPremise, Evidence, Premise
+from umui.evidence.shown import HEARS, SEES, stated_rate_hz
 from umui.prompts import rendering
 from umui.tables import Modality
 
 SPATIAL_FACTOR_PX = 28  # a patch is 14 pixels, and 2 x 2 patches make a token
-# transformers truncates a frame pair's position in time, number x 2 / rate x 25 in single precision: at 6.25 frames a
-# second 39.999998 of the sixth pair becomes 39.  A rate that is lower by a millionth makes it 40, as it is in vLLM.
-RATE_SHORTFALL = 1e-6
 ROUNDING = 1e-6  # of a length in seconds times a rate
 LEAST_SOUND_S = 0.1  # of shorter sounds the audio tower makes no token
 REMEMBERED_SUFFIXES = 1 << 16
@@ -38,7 +36,7 @@ def video_arguments(media_settings: Media) -> dict[str, Any]:
     side_px = _side_px(media_settings)
     return {
         "size": {"shortest_edge": SPATIAL_FACTOR_PX**2, "longest_edge": side_px**2},
-        "fps": media_settings.frame_rate_hz * (1 - RATE_SHORTFALL),
+        "fps": stated_rate_hz(media_settings.frame_rate_hz),
         "do_sample_frames": False,
     }
 

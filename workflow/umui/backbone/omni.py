@@ -18,13 +18,16 @@ from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalG
 from transformers.utils import logging
 
 from umui.files.atomic import write_json
-from umui.files.digests import check_pinned, digest_file, digest_json
+from umui.files.checkpoint import checkpoint_digest
+from umui.files.digests import check_pinned
 
 logging.disable_progress_bar()
 logging.set_verbosity_error()  # every Omni configuration warns of the tokens of its absent talker
 
 MODEL_TYPE = "qwen2_5_omni"
 OTHER_PARTS = ("talker.", "token2wav.")
+# What is fetched of a base, all of which is its identity: every JSON file and text, whatever it is for.  The identity
+# of a model that is asked takes less (umui.asking.planning).
 FILES = ("*.json", "*.safetensors", "*.txt", "*.jinja")
 _WEIGHT_NAMES = {  # in transformers -> in the published checkpoints
     "model.language_model.": "thinker.model.",
@@ -65,8 +68,7 @@ def resolve(base: str, revision: str | None) -> Path:
 
 def digest(directory: Path) -> str:
     """Return the sha256 of a checkpoint's weights, configuration and tokenizer."""
-    files = sorted(file for pattern in FILES for file in directory.glob(pattern))
-    return digest_json({file.name: digest_file(file) for file in files})
+    return checkpoint_digest(directory, FILES)
 
 
 def load(directory: Path, dtype: torch.dtype) -> Omni:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from umui.config.base import Count, Distinct, Fields, Named, Positive, Settings, Share, Title
 from umui.tables import Modality, Split
 
-CIRCUMSTANCES: Fields = {
+NOT_IDENTITY: Fields = {
     "title": True,
     "client": True,
     "endpoint": {"url": True, "key_variable": True},

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from umui.config.judges import Judge
 from umui.config.run import Config
 
 SECTIONS_WITH_LIKE = ("datasets", "models", "teachers", "baselines", "students")
@@ -61,6 +62,17 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
         old = result.get(key)
         result[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return result
+
+
+def judge_of_parts(settings: Mapping[str, Any], circumstances: Mapping[str, Any]) -> Judge:
+    """Return the judge of a section that came in two parts: without its CIRCUMSTANCES, and these.
+
+    Raises ValueError naming the options that bring them.
+    """
+    try:
+        return Judge.model_validate(merged(settings, circumstances))
+    except ValidationError as error:
+        raise ValueError(f"--settings and --circumstances together: {error}") from None
 
 
 def _explain(fault: Any, config: Mapping[str, Any]) -> str:

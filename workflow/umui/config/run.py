@@ -2,13 +2,13 @@
 
 Every value that changes a result stands in config.yaml; nothing scientific has a default here.
 Unknown keys are errors.  In the named maps (models, teachers, ...) an overlay removes an entry by setting it to null.
-config_datasets.py has the data sets, config_judges.py what is asked, config_students.py what is trained, and
-config_loading.py the reading and the errors.
+Beside this module, datasets.py has the data sets, judges.py what is asked, students.py what is trained, evaluation.py
+the figures, and loading.py the reading and the errors.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -18,7 +18,7 @@ from umui.config.datasets import Dataset
 from umui.config.evaluation import Evaluation
 from umui.config.judges import ImportedTeacher, Judge, Label
 from umui.config.models import Media, Model
-from umui.config.students import Student
+from umui.config.students import Student, TrainingSource
 from umui.tables import Modality
 
 
@@ -48,7 +48,7 @@ def _checked_place(value: str) -> str:
 
 
 class Config(Settings):
-    """All of it; what is no part of a run's record is excluded from its JSON."""
+    """The whole configuration; fields that a run does not record are excluded from its JSON."""
 
     shards: Annotated[int, Field(ge=1, le=4096)] = Field(description="pieces of the work on media, votes, predictions")
     environments: Environments
@@ -72,47 +72,81 @@ class Config(Settings):
     )
 
     @model_validator(mode="after")
-    def _references(self) -> Self:
-        datasets = self.datasets
-        if not datasets:
+    def _names_are_known(self) -> Self:
+        if not self.datasets:
             raise ValueError("datasets: give at least one")
         names = [*self.teachers, *self.baselines, *self.imported_teachers]
         if shared := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"{shared}: the names of teachers, baselines and imported_teachers must differ")
+        entries: dict[str, Mapping[str, object]] = {
+            section: getattr(self, section) for section in ("families", "models", "datasets", "labels", "students")
+        }
+        entries["teachers"] = {**self.teachers, **self.imported_teachers}
+        for where, name, section in self._references():
+            if name not in entries[section]:
+                known = ", ".join(sorted(entries[section])) or "there are none"
+                raise ValueError(f"{where}: {name!r} is not among the {section}: {known}")
+        return self
+
+    def _references(self) -> Iterator[tuple[str, str, str]]:
+        """Yield each name that stands for an entry of another section: where it stands, the name, the section."""
         for name, model in self.models.items():
-            _known(model.family, self.families, f"models.{name}.family", "families")
-        for kind in ("teachers", "baselines"):
-            for name, judge in getattr(self, kind).items():
-                _known(judge.model, self.models, f"{kind}.{name}.model", "models")
-                if judge.jobs > self.shards:
-                    raise ValueError(f"{kind}.{name}.jobs: {judge.jobs} is more than the {self.shards} shards")
-                for dataset, modalities in judge.datasets.items():
-                    where = f"{kind}.{name}.datasets.{dataset}"
-                    _known(dataset, datasets, where, "datasets")
-                    family = self.models[judge.model].family
-                    if unseen := set(modalities) - set(self.families[family]):
-                        raise ValueError(
-                            f"{where}: {', '.join(sorted(unseen))}: not what families.{family} may be shown"
-                        )
+            yield f"models.{name}.family", model.family, "families"
+        for where, judge in self._judges():
+            yield f"{where}.model", judge.model, "models"
+            yield from ((f"{where}.datasets.{dataset}", dataset, "datasets") for dataset in judge.datasets)
+        for name, teacher in self.imported_teachers.items():
+            yield f"imported_teachers.{name}.dataset", teacher.dataset, "datasets"
         for name, student in self.students.items():
-            _known(student.base, self.models, f"students.{name}.base", "models")
+            yield f"students.{name}.base", student.base, "models"
+        for where, dataset, source in self._sources():
+            yield where, dataset, "datasets"
+            if source.teacher is not None:
+                yield f"{where}.teacher", source.teacher, "teachers"
+            if source.label is not None:
+                yield f"{where}.label", source.label, "labels"
+        yield from (("ablations", name, "students") for name in self.ablations)
+
+    def _judges(self) -> Iterator[tuple[str, Judge]]:
+        for kind, judges in (("teachers", self.teachers), ("baselines", self.baselines)):
+            yield from ((f"{kind}.{name}", judge) for name, judge in judges.items())
+
+    def _sources(self) -> Iterator[tuple[str, str, TrainingSource]]:
+        for name, student in self.students.items():
             for dataset, source in student.sources.items():
-                where = f"students.{name}.sources.{dataset}"
-                _known(dataset, datasets, where, "datasets")
-                if (source.teacher is None) != (source.label is None):
-                    raise ValueError(f"{where}: `teacher` and `label` go together; null both for the dataset's own")
-                if source.teacher is not None and source.label is not None:
-                    _known(source.teacher, {**self.teachers, **self.imported_teachers}, f"{where}.teacher", "teachers")
-                    _known(source.label, self.labels, f"{where}.label", "labels")
-                    judge = self.teachers.get(source.teacher)
-                    if judge is not None and judge.read is not None and self.labels[source.label].votes > 1:
-                        raise ValueError(
-                            f"{where}.label: {source.label}, but {source.teacher} is read, once; take a label of 1 vote"
-                        )
-        for name in self.ablations:
-            _known(name, self.students, "ablations", "students")
+                yield f"students.{name}.sources.{dataset}", dataset, source
+
+    @model_validator(mode="after")
+    def _judges_are_asked_what_they_can_be_shown(self) -> Self:
+        for where, judge in self._judges():
+            if judge.jobs > self.shards:
+                raise ValueError(f"{where}.jobs: {judge.jobs} is more than the {self.shards} shards")
+            family = self.models[judge.model].family
+            for dataset, modalities in judge.datasets.items():
+                if unseen := ", ".join(sorted(set(modalities) - set(self.families[family]))):
+                    raise ValueError(f"{where}.datasets.{dataset}: {unseen}: not what families.{family} may be shown")
+        return self
+
+    @model_validator(mode="after")
+    def _students_have_labels(self) -> Self:
+        for where, dataset, source in self._sources():
+            if (source.teacher is None) != (source.label is None):
+                raise ValueError(f"{where}: `teacher` and `label` go together; null both for the dataset's own")
+            if source.teacher is None or source.label is None:
+                continue
+            wanted, judge = self.labels[source.label].votes, self.teachers.get(source.teacher)
+            if judge is not None and judge.read is not None and wanted > 1:
+                raise ValueError(
+                    f"{where}.label: {source.label}, but {source.teacher} is read, once; take a label of 1 vote"
+                )
+            if (imported := self.imported_teachers.get(source.teacher)) is not None:
+                _check_imported(where, dataset, source, imported, wanted)
         if self.students and set(self.ablations) == set(self.students):
             raise ValueError("ablations: leave out at least one student, which these are compared with")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_have_votes(self) -> Self:
         for name, label in self.labels.items():
             if label.min_parsed > label.votes:
                 raise ValueError(f"labels.{name}.min_parsed: {label.min_parsed} is more than its {label.votes} votes")
@@ -121,27 +155,6 @@ class Config(Settings):
                     raise ValueError(
                         f"labels.{name}.votes: {label.votes}, but teachers.{teacher}.sampling.votes is "
                         f"{judge.sampling.votes}; raise the latter (only the missing votes are then asked for)"
-                    )
-        return self
-
-    @model_validator(mode="after")
-    def _imported(self) -> Self:
-        for name, teacher in self.imported_teachers.items():
-            _known(teacher.dataset, self.datasets, f"imported_teachers.{name}.dataset", "datasets")
-        for name, student in self.students.items():
-            for dataset, source in student.sources.items():
-                where = f"students.{name}.sources.{dataset}"
-                imported = self.imported_teachers.get(source.teacher or "")
-                if imported is None or source.label is None:
-                    continue
-                if imported.dataset != dataset:
-                    raise ValueError(f"{where}.teacher: {source.teacher} has votes on {imported.dataset} alone")
-                if unseen := set(source.modalities) - set(imported.modalities):
-                    raise ValueError(f"{where}.modalities: {source.teacher} has no votes on {sorted(unseen)}")
-                if imported.votes < (wanted := self.labels[source.label].votes):
-                    raise ValueError(
-                        f"{where}.label: {source.label} takes {wanted} votes, imported_teachers.{source.teacher} has "
-                        f"{imported.votes}; choose a label of fewer votes"
                     )
         return self
 
@@ -157,9 +170,17 @@ class Config(Settings):
         return asked | {name: teacher.votes for name, teacher in self.imported_teachers.items()}
 
 
-def _known(name: str, entries: Mapping[str, object], where: str, kind: str) -> None:
-    if name not in entries:
-        raise ValueError(f"{where}: {name!r} is not among the {kind}: {', '.join(sorted(entries)) or 'there are none'}")
+def _check_imported(where: str, dataset: str, source: TrainingSource, teacher: ImportedTeacher, wanted: int) -> None:
+    """Raise ValueError when an imported teacher lacks what a student is to learn from it: `wanted` votes an item."""
+    if teacher.dataset != dataset:
+        raise ValueError(f"{where}.teacher: {source.teacher} has votes on {teacher.dataset} alone")
+    if unseen := set(source.modalities) - set(teacher.modalities):
+        raise ValueError(f"{where}.modalities: {source.teacher} has no votes on {sorted(unseen)}")
+    if teacher.votes < wanted:
+        raise ValueError(
+            f"{where}.label: {source.label} takes {wanted} votes, imported_teachers.{source.teacher} has "
+            f"{teacher.votes}; choose a label of fewer votes"
+        )
 
 
 if __name__ == "__main__":

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from umui.arguments import Workers
+from umui.config.datasets import Dataset
 from umui.datasets.rows import Fault
 from umui.files.digests import digest_bytes, digest_file, digest_json
 from umui.files.parquet import write_groups, write_table
@@ -52,8 +54,19 @@ class Pair:
     column: str = ""
 
 
-def import_items(settings: Any, dataset: str, items: Path, left_out: Path, workers: int) -> None:
-    """Read a data set by the adapter of its kind, and write the items and left_out tables as `write_items` does."""
+def import_items(
+    settings: Annotated[
+        Dataset, "an entry of the configuration's datasets as JSON; its `kind` says how the files are read"
+    ],
+    dataset: Annotated[str, "its name in the configuration"],
+    items: Annotated[Path, "items table, written"],
+    left_out: Annotated[Path, "table of the rows that became no item, written"],
+    workers: Workers = 1,
+) -> None:
+    """Turn a data set's own files into items.
+
+    The adapter of its kind reads them; `write_items` says what becomes of what it finds.
+    """
     adapter = importlib.import_module(f"umui.datasets.{settings.kind}")
     write_items(adapter.pairs(settings), dataset, items, left_out, workers)
 

@@ -8,7 +8,6 @@ these, and where and why this departs from the published code.
 
 import difflib
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -18,6 +17,7 @@ from typing import Any
 from umui.config.datasets import WikiVideo
 from umui.datasets.importing import Pair, malformed
 from umui.datasets.rows import Fault, Row, probability, text
+from umui.processes.say import say
 from umui.tables import LeftOut, Modality, Split
 
 EVENT_KEYS = ("claims", "claims_to_supporting_videos", "videos")
@@ -73,7 +73,7 @@ def pairs(settings: WikiVideo) -> Iterator[Pair | LeftOut]:
             reason = f"no pair has this claim and the video {judgment.key[1]}"
             yield LeftOut(str(settings.judgments), judgment.row, "", judgment.claim, "unused", reason)
     if settings.judgments is not None:
-        print(f"{len(matched)} of {len(judgments)} judged pairs of claim and video found", file=sys.stderr)
+        say(f"{len(matched)} of {len(judgments)} judged pairs of claim and video found")
 
 
 def is_supported(support: Support, modality: Modality, rule: str) -> bool:

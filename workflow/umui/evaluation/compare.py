@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
+from umui.arguments import Items, Option, Predictions
 from umui.config.evaluation import Evaluation
 from umui.evaluation import intervals
-from umui.evaluation.frame import cells, cluster_of, read_items, read_predictions, reference_of
-from umui.evaluation.metrics import MSE_X100, MSE_X100_GRADED, Metric, divide
+from umui.evaluation.frame import cells, cluster_of, read_items, read_models, reference_of
+from umui.evaluation.metrics.errors import MSE_X100, MSE_X100_GRADED
+from umui.evaluation.metrics.metric import Metric, divide
 from umui.files.atomic import write_text
 
 COLUMNS = [
@@ -23,17 +25,22 @@ COLUMNS = [
 
 def compare(
     settings: Evaluation,
-    items: Sequence[Path],
-    predictions: Mapping[str, Sequence[Path]],
-    pairs: Sequence[tuple[str, str]],
-    csv: Path,
+    items: Items,
+    predictions: Predictions,
+    pairs: Annotated[
+        Sequence[tuple[str, str]],
+        "names of two models: A - B and A / B are written",
+        Option(name="--pair", values=("A", "B")),
+    ],
+    csv: Annotated[Path, "the comparisons, written"],
 ) -> None:
-    """Write the paired comparisons of `pairs` of models on each dataset and modality that both were asked about.
+    """Compare pairs of models on the same items and resamples.
 
+    There is a row a pair, dataset and modality that both models were asked about.
     Raises ValueError when a pair names a model that has no predictions.
     """
     evaluated = read_items(items, settings.splits)
-    answers = {name: read_predictions(files, items).set_index("item_id") for name, files in predictions.items()}
+    answers = read_models(predictions, items)
     rows = [
         {"comparison": f"{row['model_a']} against {row['model_b']}"} | row
         for row in compared(evaluated, answers, pairs, (MSE_X100, MSE_X100_GRADED), settings)
@@ -79,14 +86,10 @@ def paired(metric: Metric, cell: pd.DataFrame, settings: Evaluation) -> dict[str
     both = cell.dropna(subset=["predicted_a", "predicted_b"])
     both = both[metric.keeps(reference_of(both, metric.reference))]
     reference = reference_of(both, metric.reference)
-    terms_a, terms_b = (metric.terms(both[column].to_numpy(), reference) for column in ("predicted_a", "predicted_b"))
-    sums_CK = intervals.cluster_sums(np.hstack([terms_a, terms_b]), cluster_of(both))
-    random = intervals.generator(settings.seed, cell["dataset"].iloc[0], cell["modality"].iloc[0])
-    totals_RK = intervals.resampled_totals(sums_CK, settings.replicates, random)
-
-    half = terms_a.shape[1]
-    a, b = metric.value(sums_CK.sum(axis=0)[:half]), metric.value(sums_CK.sum(axis=0)[half:])
-    a_R, b_R = metric.value(totals_RK[:, :half]), metric.value(totals_RK[:, half:])
+    predicted = [both[column].to_numpy() for column in ("predicted_a", "predicted_b")]
+    figures = metric.clustered(predicted, reference, cluster_of(both))
+    a, b = figures.once_F
+    a_R, b_R = intervals.replicates_of(figures, cell, settings).T
     difference = intervals.percentile_interval(a_R - b_R, settings.confidence)
     ratio = intervals.percentile_interval(divide(a_R, b_R), settings.confidence)
     return {
@@ -100,7 +103,7 @@ def paired(metric: Metric, cell: pd.DataFrame, settings: Evaluation) -> dict[str
         "ratio_ci_low": ratio.low,
         "ratio_ci_high": ratio.high,
         "n_items": len(both),
-        "n_clusters": len(sums_CK),
+        "n_clusters": figures.n_clusters,
     }
 
 

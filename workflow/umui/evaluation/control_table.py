@@ -1,16 +1,17 @@
 """The controls that learn from a data set's own labels, with their figures: a table that needs no model."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
+from umui.arguments import Items
 from umui.config.evaluation import Evaluation
 from umui.evaluation.controls import CONTROLS, fit_each, fit_of, training_labels
 from umui.evaluation.evaluate import measure
 from umui.evaluation.frame import cells, read_items
-from umui.evaluation.metrics import ACCURACY, MSE_X100
+from umui.evaluation.metrics.errors import MSE_X100
+from umui.evaluation.metrics.yes_no import ACCURACY
 from umui.files.atomic import write_text
 
 COLUMNS = [
@@ -19,11 +20,11 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def control_table(settings: Evaluation, items: Sequence[Path], csv: Path) -> None:
-    """Write the error and the accuracy of each control on the evaluated splits of each data set and modality.
+def control_table(settings: Evaluation, items: Items, csv: Annotated[Path, "their figures, written"]) -> None:
+    """Judge controls that learn from a dataset's own labels.
 
-    The controls learn from the data sets' own probabilities, whatever students learn from.  A data set whose training
-    split has none has no row.
+    They learn from the data sets' own probabilities, whatever students learn from.  A data set whose training split has
+    none has no row.
     """
     training, asked = training_labels(read_items(items, ["train"]), []), read_items(items, settings.splits)
     rows: list[dict[str, Any]] = []

@@ -17,7 +17,7 @@ other modalities.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -26,8 +26,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
+from umui.arguments import Items, Option, Splits
 from umui.config.evaluation import Evaluation
-from umui.evaluation.frame import FloatArray, cells, read_items
+from umui.evaluation.arrays import FloatArray
+from umui.evaluation.frame import cells, read_items
 from umui.files.parquet import read_table, write_table
 from umui.tables import LABELS, PREDICTIONS
 
@@ -39,13 +41,20 @@ Fit = Callable[[pd.DataFrame, pd.DataFrame], FloatArray]
 
 def control(
     settings: Evaluation,
-    kind: Control | Literal["oracle"],
-    items: Sequence[Path],
-    labels: Sequence[Path],
-    splits: Sequence[str],
-    predictions: Path,
+    kind: Annotated[
+        Control | Literal["oracle"],
+        "constant, majority: of the training labels; hypothesis-only: from its words alone; oracle: the truth",
+    ],
+    items: Items,
+    splits: Splits,
+    predictions: Annotated[Path, "predictions table, written"],
+    labels: Annotated[
+        Sequence[Path],
+        "the labels that students learn from; a dataset without any is learned from its own probabilities",
+        Option(may_be_empty=True),
+    ] = (),
 ) -> None:
-    """Write a control's predictions of all items of `splits`."""
+    """Predict with a control, which never sees the premise, or the oracle."""
     asked = read_items(items, splits)
     if kind == "oracle":
         write_predictions(predictions, kind, asked.assign(predicted=asked["truth"]))
@@ -68,9 +77,13 @@ def fit_of(settings: Evaluation, kind: Control) -> Fit:
 
 
 def labels_as_predictions(
-    name: str, items: Sequence[Path], labels: Sequence[Path], splits: Sequence[str], predictions: Path
+    name: Annotated[str, "the model's name in the table"],
+    items: Items,
+    labels: Annotated[Sequence[Path], "labels tables, all shards"],
+    splits: Splits,
+    predictions: Annotated[Path, "predictions table, written"],
 ) -> None:
-    """Write a teacher's labels as predictions of the model `name`.
+    """Turn a teacher's labels into predictions.
 
     An item whose label is null has the status no_label; so has one without a label, unless nothing of its dataset,
     split and modality was labelled: the teacher was then not asked, and there is no row.

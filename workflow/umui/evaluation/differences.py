@@ -10,18 +10,19 @@ Holm's step-down procedure (Holm, Scandinavian Journal of Statistics 6, 1979), w
 difference among them, however they depend on each other.
 """
 
-from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
+from umui.arguments import Items, Predictions
 from umui.config.evaluation import Evaluation
+from umui.evaluation.arrays import FloatArray
 from umui.evaluation.compare import both_asked, paired
-from umui.evaluation.frame import FloatArray, cells, read_items, read_predictions
-from umui.evaluation.metrics import ACCURACY, F1, MSE_X100, MSE_X100_GRADED, nll
+from umui.evaluation.frame import cells, read_items, read_models
+from umui.evaluation.metrics.lists import tested_metrics
 from umui.files.atomic import write_text
 
 COLUMNS = [
@@ -33,20 +34,20 @@ FAMILY = ["dataset", "modality", "metric"]
 
 def differences(
     settings: Evaluation,
-    first: str,
-    items: Sequence[Path],
-    predictions: Mapping[str, Sequence[Path]],
-    csv: Path,
+    first: Annotated[str, "name of the model that the others are compared with"],
+    items: Items,
+    predictions: Predictions,
+    csv: Annotated[Path, "the differences, written"],
 ) -> None:
-    """Write value(first) - value(other) for each other model, with its p-value before and after Holm's adjustment.
+    """Test one model against all others, adjusted for their number.
 
+    Written is value(first) - value(other) for each other model, with its p-value before and after Holm's adjustment.
     A pair is compared on the items that both predicted.  `n_models` is the number of p-values that are adjusted
     together; what is undefined is null and does not count among them.
     """
-    # Calibration errors are left out: their resamples are biased upwards, and not alike for two models.
-    metrics = (MSE_X100, MSE_X100_GRADED, ACCURACY, F1, nll("truth", settings.probability_clip))
+    metrics = tested_metrics(settings.probability_clip)
     evaluated = read_items(items, settings.splits)
-    answers = {name: read_predictions(files, items).set_index("item_id") for name, files in predictions.items()}
+    answers = read_models(predictions, items)
     rows: list[dict[str, Any]] = []
     for other in answers:
         if other == first:

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
+from umui.arguments import Items, ModelDirectory, Role
 from umui.config.evaluation import Evaluation
 from umui.evaluation import intervals
 from umui.evaluation.frame import cells, cluster_of, read_items, read_predictions, reference_of
-from umui.evaluation.metrics import Metric, every
+from umui.evaluation.metrics.lists import all_metrics
+from umui.evaluation.metrics.metric import Metric
+from umui.files.atomic import read_json
 from umui.files.digests import digest_json
 from umui.files.parquet import write_table
 from umui.tables import METRICS
@@ -17,22 +20,26 @@ from umui.tables import METRICS
 
 def evaluate(
     settings: Evaluation,
-    model: str,
-    role: str,
-    parameters: int | None,
-    items: Sequence[Path],
-    predictions: Sequence[Path],
-    metrics: Path,
+    model: Annotated[str, "its name in the tables"],
+    role: Role,
+    model_directory: ModelDirectory,
+    items: Items,
+    predictions: Annotated[Sequence[Path], "predictions tables, all shards"],
+    metrics: Annotated[Path, "metrics table, written"],
 ) -> None:
-    """Write the metrics of `model` on the evaluated splits.
+    """Compute a model's metrics with their intervals.
 
     A dataset and modality of which the predictions hold no item has no row: the model was not asked about it.
     """
     answers = read_predictions(predictions, items)
     joined = read_items(items, settings.splits).merge(answers, on="item_id", how="left", indicator="asked")
-    write_table(
-        metrics, METRICS, metrics_of(joined, {"model": model, "role": role, "parameters": parameters}, settings)
-    )
+    identity = {"model": model, "role": role, "parameters": n_parameters(model_directory)}
+    write_table(metrics, METRICS, metrics_of(joined, identity, settings))
+
+
+def n_parameters(directory: Path | None) -> int | None:
+    """Return how many parameters the model in a directory has; None without a directory."""
+    return None if directory is None else int(read_json(directory / "parameters.json")["parameters"])
 
 
 def metrics_of(joined: pd.DataFrame, identity: dict[str, Any], settings: Evaluation) -> list[dict[str, Any]]:
@@ -40,7 +47,7 @@ def metrics_of(joined: pd.DataFrame, identity: dict[str, Any], settings: Evaluat
 
     `joined` has the columns of `measure`, and `asked`, which is "both" for items that have a prediction.
     """
-    chosen = every(settings.reliability_bins, settings.probability_clip)
+    chosen = all_metrics(settings.reliability_bins, settings.probability_clip)
     return [
         identity | {"dataset": dataset, "modality": modality} | measure(metric, cell, settings)
         for dataset, modality, cell in cells(joined)
@@ -59,11 +66,9 @@ def measure(metric: Metric, cell: pd.DataFrame, settings: Evaluation) -> dict[st
     counting = cell[metric.keeps(reference_of(cell, metric.reference))]
     used = counting[counting["predicted"].notna()].sort_values("item_id")
     predicted, reference = used["predicted"].to_numpy(), reference_of(used, metric.reference)
-    sums_CK = intervals.cluster_sums(metric.terms(predicted, reference), cluster_of(used))
-    # The stream does not depend on the model: models are judged on the same resamples of the same events.
-    random = intervals.generator(settings.seed, cell["dataset"].iloc[0], cell["modality"].iloc[0])
-    totals_RK = intervals.resampled_totals(sums_CK, settings.replicates, random)
-    low, high = intervals.percentile_interval(metric.value(totals_RK), settings.confidence)
+    figures = metric.clustered([predicted], reference, cluster_of(used))
+    replicates_R = intervals.replicates_of(figures, cell, settings)[:, 0]
+    low, high = intervals.percentile_interval(replicates_R, settings.confidence)
     return {
         "metric": metric.name,
         "value": metric.of(predicted, reference),
@@ -71,7 +76,7 @@ def measure(metric: Metric, cell: pd.DataFrame, settings: Evaluation) -> dict[st
         "ci_high": high,
         "n_items": len(used),
         "n_missing": len(counting) - len(used),
-        "n_clusters": len(sums_CK),
-        "interval_method": intervals.method(settings.replicates, settings.confidence, len(sums_CK)),
+        "n_clusters": figures.n_clusters,
+        "interval_method": intervals.method(settings.replicates, settings.confidence, figures.n_clusters),
         "predictions_digest": digest_json(list(zip(used["item_id"].tolist(), predicted.tolist(), strict=True))),
     }

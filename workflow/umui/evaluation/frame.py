@@ -1,17 +1,16 @@
 """Items beside what a model said about them: the frame that every figure is computed from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from umui.evaluation.arrays import FloatArray, IntArray
 from umui.files.parquet import read_table
 from umui.tables import ITEMS, MODALITIES, PREDICTIONS, Modality
 
-FloatArray = npt.NDArray[np.float64]
 Reference = Literal["truth", "label", "annotations"]
 """What predictions are compared with: the probability, whether it came true (0 or 1), the annotators' probabilities."""
 
@@ -57,6 +56,11 @@ def read_predictions(files: Sequence[Path], items: Sequence[Path]) -> pd.DataFra
     return predictions.rename(columns={"probability": "predicted"})
 
 
+def read_models(predictions: Mapping[str, Sequence[Path]], items: Sequence[Path]) -> dict[str, pd.DataFrame]:
+    """Read the predictions of each model, as `read_predictions` does, by item_id."""
+    return {model: read_predictions(files, items).set_index("item_id") for model, files in predictions.items()}
+
+
 def cells(joined: pd.DataFrame) -> Iterator[tuple[str, Modality, pd.DataFrame]]:
     """Yield dataset, modality and their rows, in the order of the tables."""
     for dataset in sorted(joined["dataset"].unique()):
@@ -66,7 +70,7 @@ def cells(joined: pd.DataFrame) -> Iterator[tuple[str, Modality, pd.DataFrame]]:
                 yield dataset, modality, rows
 
 
-def cluster_of(rows: pd.DataFrame) -> npt.NDArray[np.intp]:
+def cluster_of(rows: pd.DataFrame) -> IntArray:
     """Return each row's cluster, numbered from 0: the items of one event of one dataset depend on each other.
 
     This is the one place that says what is resampled together.

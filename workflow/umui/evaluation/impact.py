@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import numpy as np
 import pandas as pd
 
+from umui.arguments import Items, Option, Predictions
 from umui.config.evaluation import Evaluation
 from umui.evaluation.compare import compared
-from umui.evaluation.frame import cells, read_items, read_predictions
-from umui.evaluation.metrics import ACCURACY, F1, MSE_X100, MSE_X100_GRADED, nll, says_yes
+from umui.evaluation.frame import cells, read_items, read_models
+from umui.evaluation.metrics.lists import tested_metrics
+from umui.evaluation.metrics.yes_no import says_yes
 from umui.files.atomic import write_text
 from umui.files.parquet import read_table
 from umui.tables import LABELS, Split
@@ -30,19 +32,23 @@ SAME = 1e-9
 
 def impact(
     settings: Evaluation,
-    items: Sequence[Path],
-    old_labels: Mapping[str, Sequence[Path]],
-    new_labels: Mapping[str, Sequence[Path]],
-    predictions: Mapping[str, Sequence[Path]],
-    pairs: Sequence[tuple[str, str]],
-    moves: Path,
-    labels: Path,
-    metrics: Path,
+    items: Items,
+    old_labels: Annotated[Mapping[str, Sequence[Path]], "the old teacher's labels tables of an aggregation"],
+    new_labels: Annotated[Mapping[str, Sequence[Path]], "the new teacher's labels tables of the same aggregations"],
+    predictions: Predictions,
+    pairs: Annotated[
+        Sequence[tuple[str, str]],
+        "names of two models that differ in the teacher alone: NEW - OLD is written",
+        Option(name="--pair", values=("NEW", "OLD")),
+    ],
+    moves: Annotated[Path, "a row an aggregation and item, written"],
+    labels: Annotated[Path, "how far labels moved, by modality, written"],
+    metrics: Annotated[Path, "how figures moved, written"],
 ) -> None:
-    """Write each item's labels of both teachers, how they moved, and how the figures of `pairs` of models moved.
+    """Say how far another teacher's labels are from the old one's, and which figures moved.
 
-    A pair is the model of the new teacher and that of the old one; differences are new - old, with intervals from the
-    same resamples of events.  Raises ValueError when a pair names a model that has no predictions.
+    Differences are new - old, with intervals from the same resamples of events.  Raises ValueError when a pair names a
+    model that has no predictions.
     """
     everything = read_items(items, get_args(Split))
     moved = pd.concat([moves_of(label, old_labels[label], new_labels[label], everything) for label in old_labels])
@@ -51,10 +57,9 @@ def impact(
         for label, of_label in moved.groupby("label", sort=False)
         for dataset, modality, cell in cells(of_label)
     ]
-    answers = {name: read_predictions(files, items).set_index("item_id") for name, files in predictions.items()}
-    # Calibration errors are left out, as in the stage differences: their resamples are biased upwards.
-    chosen = (MSE_X100, MSE_X100_GRADED, ACCURACY, F1, nll("truth", settings.probability_clip))
-    rows = compared(read_items(items, settings.splits), answers, pairs, chosen, settings)
+    answers = read_models(predictions, items)
+    metrics_tested = tested_metrics(settings.probability_clip)
+    rows = compared(read_items(items, settings.splits), answers, pairs, metrics_tested, settings)
     names = {"model_a": "model_new", "model_b": "model_old", "value_a": "value_new", "value_b": "value_old"}
     for path, frame, columns in (
         (moves, moved, MOVE_COLUMNS),

@@ -7,10 +7,11 @@ give a model that never looks at the premise something to go by.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
+from umui.arguments import Items
 from umui.files.atomic import write_text
 from umui.files.parquet import read_table
 from umui.tables import ITEMS
@@ -18,8 +19,15 @@ from umui.tables import ITEMS
 COLUMNS = ["dataset", "what", "train_unique", "test_unique", "shared", "test_items_affected", "share"]
 
 
-def leakage(items: Sequence[Path], splits: Sequence[str], csv: Path) -> None:
-    """Write one row a data set and kind of thing; `splits` together are the test."""
+def leakage(
+    items: Items,
+    splits: Annotated[Sequence[str], "the evaluated splits"],
+    csv: Annotated[Path, "the counts, written"],
+) -> None:
+    """Count what the training and the evaluated splits have in common.
+
+    There is one row a data set and kind of thing; `splits` together are the test.
+    """
     columns = ["dataset", "split", "premise_text", "media_id", "hypothesis"]
     everything: pd.DataFrame = read_table(items, ITEMS, columns).to_pandas()
     rows = []

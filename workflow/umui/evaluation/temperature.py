@@ -8,16 +8,18 @@ across 0.5, so that accuracies stay as they are.
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
+from umui.arguments import Items, ModelDirectory, Role
 from umui.config.evaluation import Evaluation
-from umui.evaluation.evaluate import metrics_of
-from umui.evaluation.frame import FloatArray, cluster_of, read_items, read_predictions
-from umui.evaluation.metrics import nll
+from umui.evaluation.arrays import FloatArray
+from umui.evaluation.evaluate import metrics_of, n_parameters
+from umui.evaluation.frame import cluster_of, read_items, read_predictions
+from umui.evaluation.metrics.calibration import nll
 from umui.files.digests import digest_json
 from umui.files.parquet import write_table
 from umui.tables import METRICS
@@ -28,18 +30,18 @@ LOWEST, HIGHEST = 0.01, 100.0
 
 def evaluate_scaled(
     settings: Evaluation,
-    model: str,
-    role: str,
-    parameters: int | None,
-    items: Sequence[Path],
-    predictions: Sequence[Path],
-    metrics: Path,
+    model: Annotated[str, "its name in the tables"],
+    role: Role,
+    model_directory: ModelDirectory,
+    items: Items,
+    predictions: Annotated[Sequence[Path], "predictions tables, all shards"],
+    metrics: Annotated[Path, "metrics table, written"],
 ) -> None:
-    """Write the metrics of `model` after scaling, and its temperature as one more metric of each dataset and modality.
+    """Compute a model's metrics after temperature scaling, fitted on the configuration's evaluation.calibration_split.
 
-    The temperature is fitted on the items of `settings.calibration_split` that the model predicted, of all datasets and
-    modalities together, against the probability where it is known and the label elsewhere.  There are no rows when
-    no such item is there.
+    The temperature is one more metric of each dataset and modality.  It is fitted on the items of that split that the
+    model predicted, of all datasets and modalities together, against the probability where it is known and the label
+    elsewhere.  There are no rows when no such item is there.
     """
     answers = read_predictions(predictions, items)
     held_out = read_items(items, [settings.calibration_split] if settings.calibration_split else [])
@@ -53,7 +55,7 @@ def evaluate_scaled(
             predicted=scale(answers["predicted"].to_numpy(), temperature, settings.probability_clip)
         )
         joined = read_items(items, settings.splits).merge(scaled, on="item_id", how="left", indicator="asked")
-        identity = {"model": f"{model}, scaled", "role": role, "parameters": parameters}
+        identity = {"model": f"{model}, scaled", "role": role, "parameters": n_parameters(model_directory)}
         fitted = {
             "metric": "temperature", "value": temperature, "ci_low": None, "ci_high": None,
             "n_items": len(fitted_on), "n_missing": len(held_out) - len(fitted_on),

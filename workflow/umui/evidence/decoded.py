@@ -17,8 +17,6 @@ from umui.files.parquet import read_table
 from umui.tables import EVIDENCE, Modality
 
 View = Literal["full", "frames", "sound"]
-SEES: frozenset[Modality] = frozenset({"video", "audiovisual"})
-HEARS: frozenset[Modality] = frozenset({"audio", "audiovisual"})
 _COLUMNS = ["media_id", "frames", "audio", "evidence_digest"]
 
 

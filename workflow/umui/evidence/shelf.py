@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from umui.evidence.shown import HEARS, SEES
 from umui.files.parquet import read_table
 from umui.files.quarantine import set_aside_if_damaged
 from umui.tables import EVIDENCE, Modality
@@ -31,16 +32,6 @@ class Entry:
     n_frames: int
     has_audio: bool
     digest: str
-
-
-def wants_frames(modality: Modality) -> bool:
-    """Say whether premises of a modality show pictures."""
-    return modality in ("video", "audiovisual")
-
-
-def wants_audio(modality: Modality) -> bool:
-    """Say whether premises of a modality let sound be heard."""
-    return modality in ("audio", "audiovisual")
 
 
 class EvidenceShelf:
@@ -74,7 +65,7 @@ class EvidenceShelf:
         entry = self._entries.get(media_id or "")
         frames_there = entry is not None and entry.n_frames > 0
         audio_there = entry is not None and entry.has_audio
-        return (frames_there or not wants_frames(modality)) and (audio_there or not wants_audio(modality))
+        return (frames_there or modality not in SEES) and (audio_there or modality not in HEARS)
 
     def take(self, media_id: str | None, modality: Modality) -> Evidence:
         """Return what a modality shows of the evidence of a file, which has to suffice."""
@@ -83,8 +74,8 @@ class EvidenceShelf:
         entry = self._entries[media_id]
         table = self._group(entry.group)
         return Evidence(
-            frames=table["frames"][entry.row].as_py() if wants_frames(modality) else [],
-            audio=table["audio"][entry.row].as_py() if wants_audio(modality) else None,
+            frames=table["frames"][entry.row].as_py() if modality in SEES else [],
+            audio=table["audio"][entry.row].as_py() if modality in HEARS else None,
         )
 
     def _group(self, group: int) -> pa.Table:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from umui.jobs.running import FORWARDED, Job, run
+from umui.processes.say import say
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return run(job)
     except (ValueError, OSError) as error:
-        print(f"umui: {error}", file=sys.stderr)
+        say(str(error), of="umui")
         return 1
 
 

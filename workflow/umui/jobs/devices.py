@@ -7,13 +7,14 @@ ended, in whatever way.  Under SLURM nothing is done: SLURM binds a job to its G
 import fcntl
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from umui.processes.say import say
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 POLL_S = 0.2
@@ -90,7 +91,7 @@ def _tell(line: str, began: float, told: float) -> float:
     """Wait a little; say at once, and then each minute, what for.  Return when it was last said."""
     now = time.monotonic()
     if told == began or now - told >= TELL_EVERY_S:
-        print(f"{line} ({now - began:.0f} s so far)", file=sys.stderr, flush=True)
+        say(f"{line} ({now - began:.0f} s so far)")
         told = now
     time.sleep(POLL_S)
     return told

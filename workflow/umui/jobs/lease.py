@@ -13,7 +13,6 @@ import os
 import secrets
 import shutil
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,6 +20,8 @@ from dataclasses import asdict, dataclass
 from glob import escape
 from pathlib import Path
 from threading import Event, Thread
+
+from umui.processes.say import say
 
 HEARTBEAT_S = 5.0
 STALE_S = 90.0  # NFS may show a touch a minute late
@@ -132,7 +133,7 @@ def _wait(path: Path) -> None:
             return _break(path, holder, f"which has not been heard of for {STALE_S:g} s")
         if now_s - told_s >= TOLD_EVERY_S:
             told_s = now_s
-            _say(f"{path}: the outputs are being written by {holder}; waiting until it is done")
+            say(f"{path}: the outputs are being written by {holder}; waiting until it is done", of="lease")
         time.sleep(POLL_S)
 
 
@@ -142,7 +143,7 @@ def _break(path: Path, stale: Holder, why: str) -> None:
     with suppress(FileNotFoundError):
         path.rename(grave)
         if _read(grave) == stale:
-            _say(f"{path}: broke the lease of {stale}, {why}")
+            say(f"{path}: broke the lease of {stale}, {why}", of="lease")
         else:  # someone else broke it first, and has it now
             with suppress(FileExistsError):
                 os.link(grave, path)
@@ -156,7 +157,10 @@ def _beat(path: Path, mine: Holder, ended: Event, lost: Callable[[], None]) -> N
         holder = _read(path)
         missing = missing + 1 if holder is None else 0  # for a moment, it may be in the hands of `_break`
         if missing > 1 or holder not in (mine, None):
-            _say(f"{path}: the lease was lost to {holder or 'someone who deleted it'}; this job stops writing")
+            say(
+                f"{path}: the lease was lost to {holder or 'someone who deleted it'}; this job stops writing",
+                of="lease",
+            )
             return lost()
         with suppress(FileNotFoundError):
             os.utime(path)
@@ -180,12 +184,8 @@ def _remove_parts(outputs: Sequence[Path]) -> None:
     """Remove what a killed job left of files half written; the lease says that nobody is writing them."""
     for output in outputs:
         for part in output.parent.glob(f".{escape(output.name)}.*.part"):
-            _say(f"{part}: removed; a killed job left it half written")
+            say(f"{part}: removed; a killed job left it half written", of="lease")
             if part.is_dir():
                 shutil.rmtree(part)
             else:
                 part.unlink()
-
-
-def _say(line: str) -> None:
-    print(f"lease: {line}", file=sys.stderr, flush=True)

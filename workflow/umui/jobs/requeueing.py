@@ -7,12 +7,13 @@ reaches the Snakemake of a job and nothing below it.
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from threading import Timer
+
+from umui.processes.say import say
 
 NOTICE_S = 300.0
 NOTICE_SHARE = 0.25  # of a job that is shorter than four notices
@@ -44,7 +45,7 @@ def requeue() -> None:
         return
     with suppress(subprocess.CalledProcessError):  # the site does not allow it; scontrol has said so
         subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=True)
-        print("the time limit is near: SLURM runs this job again, and it goes on", file=sys.stderr, flush=True)
+        say("the time limit is near: SLURM runs this job again, and it goes on")
         time.sleep(PATIENCE_S)
 
 

@@ -15,8 +15,9 @@ from umui.jobs.devices import own_gpus
 from umui.jobs.lease import leased
 from umui.jobs.requeueing import requeue, told_in_time
 from umui.processes.private_result import PRIVATE_VARIABLE
+from umui.processes.say import say
 from umui.processes.signals import AGAIN
-from umui.store.store import Store, key_material, key_of_material, opened, tell
+from umui.store.store import Store, key_material, key_of_material, opened
 
 SUPERVISOR = Path(__file__).parents[1] / "processes" / "supervisor.py"
 RANKS = SUPERVISOR.with_name("ranks.py")
@@ -77,19 +78,19 @@ def _shared(job: Job, store: Store) -> int:
         if store.fetch(key_of_material(material), job.outputs, job.keeps):
             return 0
     except OSError as error:
-        tell(f"nothing is taken from it: {error}")
+        say(f"nothing is taken from it: {error}", of="store")
         return _computed(job, {})
     with tempfile.TemporaryDirectory(prefix="umui-job-") as directory:
         private = Path(directory) / "private"
         code = _computed(job, {PRIVATE_VARIABLE: str(private)})
         if private.exists():
-            tell(f"not stored: {private.read_text(encoding='utf-8').strip()}")
+            say(f"not stored: {private.read_text(encoding='utf-8').strip()}", of="store")
             return code
     if code == 0 and store.writable:
         try:
             store.publish(key_of_material(material), material, job.outputs, job.keeps)
         except OSError as error:
-            tell(f"not stored: {error}")
+            say(f"not stored: {error}", of="store")
     return code
 
 
@@ -116,7 +117,7 @@ def supervised(command: Sequence[str], variables: Mapping[str, str], descriptors
         ready, _, _ = select.select([*watched, ended], [], [])
         if ended not in ready:
             told = "the Snakemake or the shell of this job is gone, so it ends too; run the same command again"
-            print(f"umui: {told}", file=sys.stderr, flush=True)
+            say(told, of="umui")
             process.stdin.close()
         code = process.wait()
     with suppress(ProcessLookupError):
@@ -137,7 +138,7 @@ def _watched() -> list[int]:
 
 @contextmanager
 def _forwarding(group: int) -> Iterator[None]:
-    """Send signals on to a process group instead of heeding them."""
+    """Send signals on to a process group instead of ending at them."""
 
     def forward(number: int, frame: object) -> None:
         with suppress(ProcessLookupError):

@@ -9,36 +9,32 @@ shows nothing.  Formats without a duration in their headers (MP3, ADTS, MPEG str
 """
 
 import io
-import sys
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any
 
 import av
 import ffmpeg
 import soundfile
 
+from umui.arguments import Items, Shard, Shards, Workers
 from umui.config.models import Media
+from umui.evidence.shown import SHOWN, Stream
 from umui.files.digests import digest_bytes, digest_file, digest_json, shard_of
 from umui.files.parquet import read_rows, write_groups, write_table
 from umui.media.probing import Probe, probe
 from umui.processes import ffmpeg as ffmpeg_process
 from umui.processes.private_result import keep_private
 from umui.processes.progress import reported
-from umui.tables import EVIDENCE, ITEMS, MEDIA, Modality
+from umui.processes.say import say
+from umui.tables import EVIDENCE, ITEMS, MEDIA
 
-Need = Literal["pictures", "sound"]
-NEEDS: dict[Modality, frozenset[Need]] = {
-    "text": frozenset(),
-    "audio": frozenset({"sound"}),
-    "video": frozenset({"pictures"}),
-    "audiovisual": frozenset({"pictures", "sound"}),
-}
 GRACE_S = 0.25  # encoders' padding and edit lists move the end of a stream by less
 FILES_A_GROUP = 64  # whose evidence is in memory at a time: a row group of the evidence table
 
@@ -49,7 +45,7 @@ class Source:
 
     media_id: str
     media_path: str
-    needs: frozenset[Need]
+    needs: frozenset[Stream]
 
 
 @dataclass(frozen=True)
@@ -62,12 +58,19 @@ class Extract:
 
 
 def extract_shard(
-    settings: Media, items: list[Path], shard: int, shards: int, media: Path, evidence: Path, workers: int
+    settings: Media,
+    items: Items,
+    shard: Shard,
+    shards: Shards,
+    media: Annotated[Path, "media table, written"],
+    evidence: Annotated[Path, "evidence table, written"],
+    workers: Workers = 1,
 ) -> None:
-    """Write the media table of one shard, a row a file, and the evidence table, a row a file that shows something.
+    """Probe one shard's media; extract frames and sound.
 
-    `workers` files are in the making at a time; their number changes no byte.  A file at fault becomes a status.
-    Raises FfmpegError when ffmpeg itself does not run.
+    The media table has a row a file, the evidence table a row a file that shows something.  `workers` files are in the
+    making at a time; their number changes no byte.  A file at fault becomes a status.  Raises FfmpegError when ffmpeg
+    itself does not run.
     """
     program = ffmpeg_process.binary(settings.ffmpeg)
     settings_digest = digest_settings(settings, program)
@@ -87,7 +90,7 @@ def extract_shard(
     write_table(media, MEDIA, media_rows)
     counts = Counter(row["status"] for row in media_rows)
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none"
-    print(f"media files of shard {shard}: {told}", file=sys.stderr)
+    say(f"media files of shard {shard}: {told}")
 
 
 def digest_settings(settings: Media, program: str) -> str:
@@ -128,15 +131,15 @@ def extract(settings: Media, program: str, source: Source) -> Extract:
     return _with_needs(_with_durations(done, settings), source.needs)
 
 
-def _sources(items: list[Path], shard: int, shards: int) -> list[Source]:
+def _sources(items: Sequence[Path], shard: int, shards: int) -> list[Source]:
     """Return the shard's files in order of media_id; of copies with the same bytes the first path."""
     paths: dict[str, str] = {}
-    needs: dict[str, frozenset[Need]] = {}
+    needs: dict[str, frozenset[Stream]] = {}
     for row in read_rows(items, ITEMS, ["premise_id", "modality", "media_id", "media_path"]):
         media_id, path = row["media_id"], row["media_path"]
         if media_id is not None and shard_of(media_id, row["premise_id"], shards) == shard:
             paths[media_id] = min(path, paths.get(media_id, path))
-            needs[media_id] = needs.get(media_id, frozenset()) | NEEDS[row["modality"]]
+            needs[media_id] = needs.get(media_id, frozenset()) | SHOWN[row["modality"]].streams
     return [Source(media_id, paths[media_id], needs[media_id]) for media_id in sorted(paths)]
 
 
@@ -217,12 +220,12 @@ def _with_durations(done: Extract, settings: Media) -> Extract:
     return replace(done, found=replace(found, duration_s=found.duration_s or shown_s))
 
 
-def _with_needs(done: Extract, needs: frozenset[Need]) -> Extract:
+def _with_needs(done: Extract, needs: frozenset[Stream]) -> Extract:
     if done.found.status != "ok":
         return done
     if "sound" in needs and not done.audio:
         return replace(done, found=replace(done.found, status="no_audio", reason="the file has no sound"))
-    if "pictures" in needs and not done.frames:
+    if "frames" in needs and not done.frames:
         return replace(done, found=replace(done.found, status="no_video", reason="the file has no moving pictures"))
     return done
 

@@ -6,6 +6,7 @@ and no others, whatever becomes of a branch.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import yaml
 from huggingface_hub import HfApi
@@ -21,8 +22,16 @@ def latest_commit(name: str) -> str:
     return str(HfApi().model_info(name).sha)
 
 
-def lock_models(settings: Config, lock: Path, commit_of: Callable[[str], str] = latest_commit) -> None:
-    """Write the commit of every hub model into `lock`; a revision that the configuration has stays."""
+def lock_models(
+    settings: Config,
+    lock: Annotated[Path, "an overlay of the configuration, written"],
+    *,
+    commit_of: Callable[[str], str] = latest_commit,
+) -> None:
+    """Write the commits of the models' hub names.
+
+    A revision that the configuration has stays.
+    """
     revisions = {
         name: {"revision": model.revision or commit_of(model.path)}
         for name, model in settings.models.items()

@@ -12,12 +12,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+from umui.arguments import EvidenceTables, Items, Workers
 from umui.backbone import omni
 from umui.backbone.encoding import Encoder
 from umui.backbone.forward import answer_positions, hidden_states_after, tower_features
@@ -54,16 +55,17 @@ class Lessons:
 
 def make(
     settings: Tiny,
-    prompt: str,
+    prompt: Annotated[str, "template of the judgments' prompt"],
     media_settings: Media,
-    items: list[Path],
-    lessons: list[Path],
-    evidence: list[Path],
-    output: Path,
-    workers: int,
+    items: Items,
+    lessons: Annotated[Sequence[Path], "lessons tables"],
+    evidence: EvidenceTables,
+    output: Annotated[Path, "the model's directory, written"],
+    workers: Workers = 1,
 ) -> None:
-    """Train the model and write its directory, in the layout of the published checkpoints.
+    """Train a tiny model from random weights on the lessons.
 
+    Its directory has the layout of the published checkpoints.
     The same inputs, settings and number of threads (`workers`) give the same bytes.
     Raises ValueError when the training splits have no lessons, or when the prompt puts the claim first.
     """
@@ -94,7 +96,7 @@ def _parent(output: Path) -> Path:
     return output.parent
 
 
-def _read(items: list[Path], lessons: list[Path]) -> tuple[list[Premise], dict[str, list[dict[str, Any]]]]:
+def _read(items: Sequence[Path], lessons: Sequence[Path]) -> tuple[list[Premise], dict[str, list[dict[str, Any]]]]:
     """Return the premises of the training splits that have lessons, and the lessons by premise."""
     taught: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for lesson in read_rows(lessons, LESSONS):

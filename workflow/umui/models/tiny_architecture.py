@@ -106,52 +106,10 @@ def processor(settings: Tiny, media_settings: Media, texts: Iterable[str]) -> An
 def thinker(settings: Tiny, made_tokenizer: Any) -> Any:
     """Make the thinker with weights drawn from the settings' seed."""
     tokens = {token: made_tokenizer.convert_tokens_to_ids(token) for token in CONTROL_TOKENS}
-    frequencies = settings.hidden_size // ATTENTION_HEADS // 2
-    time = frequencies // 2  # draws are several positions apart: time takes half of the frequencies, slow ones included
-    height = (frequencies - time) // 2
     architecture = Qwen2_5OmniThinkerConfig(
-        text_config={
-            "vocab_size": -(-len(made_tokenizer) // 64) * 64,
-            "hidden_size": settings.hidden_size,
-            "intermediate_size": 2 * settings.hidden_size,
-            "num_hidden_layers": settings.layers,
-            "num_attention_heads": ATTENTION_HEADS,
-            "num_key_value_heads": KEY_VALUE_HEADS,
-            "max_position_embeddings": 4096,
-            "tie_word_embeddings": False,
-            "rope_parameters": {
-                "rope_type": "default",
-                "rope_theta": 10000.0,
-                "mrope_section": [time, height, frequencies - time - height],
-            },
-            "pad_token_id": tokens["<|endoftext|>"],
-            "eos_token_id": tokens["<|im_end|>"],
-            "layer_types": ["full_attention"] * settings.layers,
-            "max_window_layers": settings.layers,
-        },
-        audio_config={
-            "num_mel_bins": 128,
-            "d_model": settings.tower_hidden_size,
-            "encoder_layers": settings.tower_layers,
-            "encoder_attention_heads": ATTENTION_HEADS,
-            "encoder_ffn_dim": 2 * settings.tower_hidden_size,
-            "max_source_positions": 1500,
-            "n_window": 100,
-            "output_dim": settings.hidden_size,
-        },
-        vision_config={
-            "depth": settings.tower_layers,
-            "hidden_size": settings.tower_hidden_size,
-            "num_heads": ATTENTION_HEADS,
-            "intermediate_size": 2 * settings.tower_hidden_size,
-            "patch_size": 14,
-            "spatial_merge_size": 2,
-            "temporal_patch_size": 2,
-            "window_size": 112,
-            "out_hidden_size": settings.hidden_size,
-            "fullatt_block_indexes": [settings.tower_layers - 1],
-            "tokens_per_second": 25,  # vLLM's name of position_id_per_seconds
-        },
+        text_config=_text_decoder(settings, made_tokenizer, tokens),
+        audio_config=_audio_tower(settings),
+        vision_config=_vision_tower(settings),
         audio_token_index=tokens["<|AUDIO|>"],
         image_token_index=tokens["<|IMAGE|>"],
         video_token_index=tokens["<|VIDEO|>"],
@@ -172,6 +130,60 @@ def thinker(settings: Tiny, made_tokenizer: Any) -> Any:
     )
     initialise(made, torch.Generator().manual_seed(settings.seed))
     return made
+
+
+def _text_decoder(settings: Tiny, made_tokenizer: Any, tokens: dict[str, int]) -> dict[str, Any]:
+    frequencies = settings.hidden_size // ATTENTION_HEADS // 2
+    time = frequencies // 2  # draws are several positions apart: time takes half of the frequencies, slow ones included
+    height = (frequencies - time) // 2
+    return {
+        "vocab_size": -(-len(made_tokenizer) // 64) * 64,
+        "hidden_size": settings.hidden_size,
+        "intermediate_size": 2 * settings.hidden_size,
+        "num_hidden_layers": settings.layers,
+        "num_attention_heads": ATTENTION_HEADS,
+        "num_key_value_heads": KEY_VALUE_HEADS,
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": False,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 10000.0,
+            "mrope_section": [time, height, frequencies - time - height],
+        },
+        "pad_token_id": tokens["<|endoftext|>"],
+        "eos_token_id": tokens["<|im_end|>"],
+        "layer_types": ["full_attention"] * settings.layers,
+        "max_window_layers": settings.layers,
+    }
+
+
+def _audio_tower(settings: Tiny) -> dict[str, Any]:
+    return {
+        "num_mel_bins": 128,
+        "d_model": settings.tower_hidden_size,
+        "encoder_layers": settings.tower_layers,
+        "encoder_attention_heads": ATTENTION_HEADS,
+        "encoder_ffn_dim": 2 * settings.tower_hidden_size,
+        "max_source_positions": 1500,
+        "n_window": 100,
+        "output_dim": settings.hidden_size,
+    }
+
+
+def _vision_tower(settings: Tiny) -> dict[str, Any]:
+    return {
+        "depth": settings.tower_layers,
+        "hidden_size": settings.tower_hidden_size,
+        "num_heads": ATTENTION_HEADS,
+        "intermediate_size": 2 * settings.tower_hidden_size,
+        "patch_size": 14,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "window_size": 112,
+        "out_hidden_size": settings.hidden_size,
+        "fullatt_block_indexes": [settings.tower_layers - 1],
+        "tokens_per_second": 25,  # vLLM's name of position_id_per_seconds
+    }
 
 
 @torch.no_grad()

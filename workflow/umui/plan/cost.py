@@ -7,13 +7,15 @@ Counts are exact for the items that there are.  Tokens rest on the typical lengt
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
+from umui.arguments import Items
 from umui.config.judges import Judge
 from umui.config.run import Config, Costs
 from umui.config.students import Student, TrainingSource
+from umui.evidence.shown import SHOWN, Stream
 from umui.files.atomic import write_text
 from umui.files.parquet import read_table
 from umui.prompts.rendering import claim_first
@@ -28,8 +30,11 @@ PREFIX_TOKENS = 200  # of a prompt's own words
 SUFFIX_TOKENS = 20  # of what a hypothesis' turn adds to its words
 
 
-def cost(settings: Config, items: Sequence[Path], csv: Path) -> None:
-    """Write the forecast, and print the same for readers."""
+def cost(settings: Config, items: Items, csv: Annotated[Path, "the forecast, written"]) -> None:
+    """Forecast what the models of a run will be asked for.
+
+    The same is printed for readers.
+    """
     found = forecast(settings, items)
     write_text(csv, found.to_csv(index=False, lineterminator="\n"))
     print(found.to_string(index=False, na_rep="", float_format="{:,.2f}".format))
@@ -46,9 +51,13 @@ def forecast(settings: Config, items: Sequence[Path]) -> pd.DataFrame:
 def _with_lengths(settings: Config, items: pd.DataFrame) -> pd.DataFrame:
     """Add the tokens of each item's premise, and of its hypothesis."""
     costs = settings.costs
-    seen = costs.media_s * settings.media.frame_rate_hz * costs.tokens_a_frame
-    heard = costs.media_s * costs.sound_tokens_per_s
-    of_media = {"text": 0.0, "audio": heard, "video": seen, "audiovisual": seen + heard}
+    of_stream: dict[Stream, float] = {
+        "frames": costs.media_s * settings.media.frame_rate_hz * costs.tokens_a_frame,
+        "sound": costs.media_s * costs.sound_tokens_per_s,
+    }
+    of_media = {
+        modality: sum((of_stream[stream] for stream in shown.streams), 0.0) for modality, shown in SHOWN.items()
+    }
     words = items["premise_text"].str.len().fillna(0) / CHARACTERS_A_TOKEN
     return items.assign(
         premise_tokens=PREFIX_TOKENS + words + items["modality"].map(of_media),

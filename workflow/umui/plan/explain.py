@@ -10,15 +10,16 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import pandas as pd
 import pyarrow.parquet as pq
 
+from umui.arguments import Option
 from umui.asking.journal import journal_file, kept_digests
 from umui.asking.planning import ITEM_COLUMNS, plan, rows_of_shard
 from umui.config.judges import Judge
-from umui.config.loading import load, merged
+from umui.config.loading import judge_of_parts, load
 from umui.config.models import Media
 from umui.config.run import Config
 from umui.config.students import Student
@@ -49,8 +50,11 @@ class Cost:
     hours: float | None = None
 
 
-def explain(targets: Sequence[str], configfiles: Sequence[Path]) -> None:
-    """Print the jobs that a run of `targets` with these overlays would have, why, and what they cost.
+def explain(
+    targets: Annotated[Sequence[str], "files or rules", Option(name="targets", may_be_empty=True)] = ("all",),
+    configfiles: Annotated[Sequence[Path], "overlays of the run, as for snakemake --configfile"] = (),
+) -> None:
+    """Say before a run which jobs will run, why, and what they cost.
 
     It runs and changes nothing.  A line is of the jobs of a rule that have the same reason: a key of the configuration
     with its old and new value, other code, files that are missing or changed, or the rules whose new files they follow.
@@ -88,12 +92,13 @@ class Asked:
     @classmethod
     def by(cls, job: Job) -> Self:
         """Read a job of the rule `ask`."""
-        settings, circumstances = (json.loads(job.value(name)) for name in ("settings", "circumstances"))
-        model, _, revision = job.value("model").partition(" --revision ")
+        parts = (json.loads(job.value(name)) for name in ("settings", "circumstances"))
+        where = job.value("model")
+        model, *pinned = where.split() if isinstance(where, str) else where
         return cls(
-            settings=Judge.model_validate(merged(settings, circumstances)),
+            settings=judge_of_parts(*parts),
             model=model,
-            revision=revision or None,
+            revision=pinned[-1] if pinned else None,  # after --revision
             media=Media.model_validate_json(job.value("media")),
             items=_paths(job.input["item_tables"]),
             chosen=job.value("chosen"),

@@ -1,9 +1,10 @@
 """Tell on standard error how far a long piece of work is."""
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
+
+from umui.processes.say import say
 
 T = TypeVar("T")
 INTERVAL_S = 10.0
@@ -21,5 +22,4 @@ def reported(work: Iterable[T], total: int, what: str, detail: Callable[[T], str
         if now - told >= INTERVAL_S or done == total:
             told, passed_s = now, now - start
             left_s = passed_s / done * (total - done)
-            line = f"{what}: {done} of {total} in {passed_s:.0f} s, {left_s:.0f} s left {detail(piece)}".rstrip()
-            print(line, file=sys.stderr, flush=True)
+            say(f"{what}: {done} of {total} in {passed_s:.0f} s, {left_s:.0f} s left {detail(piece)}".rstrip())

@@ -7,23 +7,23 @@ from contextlib import contextmanager
 AGAIN = 75  # exit code (EX_TEMPFAIL) of a stage that was told to end, keeps its work, and should be run again
 
 
-class Wish:
+class StopRequest:
     """Whether the process has been asked to end."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.made = False
 
     def note(self, number: int, frame: object) -> None:
         """Note a signal."""
-        self.asked = True
+        self.made = True
 
 
 @contextmanager
-def heeding() -> Iterator[Wish]:
+def noting_sigterm() -> Iterator[StopRequest]:
     """Let SIGTERM be noted instead of ending the process, for a block that looks at it where it can end well."""
-    wish = Wish()
-    before = signal.signal(signal.SIGTERM, wish.note)
+    request = StopRequest()
+    before = signal.signal(signal.SIGTERM, request.note)
     try:
-        yield wish
+        yield request
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -14,17 +14,12 @@ from typing import Literal
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
+from umui.evidence.shown import SHOWN
 from umui.files.digests import digest_json
 from umui.tables import Modality
 
 TEMPLATES = Path(__file__).with_name("templates")
 _BLOCKS = ("system", "premise", "hypothesis", "claim")
-EVIDENCE_WORDS: dict[Modality, str] = {
-    "text": "a text",
-    "audio": "a sound recording",
-    "video": "a video without sound",
-    "audiovisual": "a video with its sound",
-}
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ def render(prompt: str, modality: Modality, premise_text: str | None, hypothesis
     Raises ValueError when there is no such template.
     """
     context = {
-        "evidence": EVIDENCE_WORDS[modality],
+        "evidence": SHOWN[modality].words,
         "premise_text": _harmless(premise_text or ""),
         "hypothesis": _harmless(hypothesis),
     }

@@ -3,13 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
+from umui.arguments import AnyPredictions, Items, Option
+from umui.evidence.shown import HEARS, SEES
 from umui.files.atomic import write_text
 from umui.files.parquet import read_rows, read_table
 from umui.tables import ITEMS, LABELS, LEFT_OUT, MEDIA, MODALITIES, PREDICTIONS, VOTES, Table
+
+Tables = Annotated[Mapping[str, Sequence[Path]], Option(may_be_empty=True)]
 
 WHERE = ["dataset", "split", "modality"]
 COLUMNS = ["stage", "source", *WHERE, "status", "count"]
@@ -46,20 +50,17 @@ media could not be used; *no_label*: the teacher gave none; *unparsed*: the answ
 
 
 def coverage(
-    items: Sequence[Path],
-    left_out: Mapping[str, Sequence[Path]],
-    left_out_votes: Mapping[str, Sequence[Path]],
-    media: Sequence[Path],
-    votes: Mapping[str, Sequence[Path]],
-    labels: Mapping[str, Sequence[Path]],
-    predictions: Mapping[str, Sequence[Path]],
-    csv: Path,
-    markdown: Path,
+    items: Items,
+    left_out: Annotated[Tables, "the left_out table of a dataset"],
+    left_out_votes: Annotated[Tables, "the left-out rows of an imported teacher, as CSV"],
+    media: Annotated[Sequence[Path], "media tables, all shards", Option(may_be_empty=True)],
+    votes: Annotated[Tables, "the votes tables of a judge"],
+    labels: Annotated[Tables, "the labels tables of a judge and aggregation"],
+    predictions: AnyPredictions,
+    csv: Annotated[Path, "all counts, written"],
+    markdown: Annotated[Path, "a summary, written"],
 ) -> None:
-    """Write all counts, and a page for readers with what was left out.
-
-    `left_out` are the left_out tables of datasets, `left_out_votes` those of imported teachers, which are CSV.
-    """
+    """Count what was left out, where and why."""
     columns = ["item_id", "premise_id", "media_id", "probability", *WHERE]
     every = read_table(items, ITEMS, columns).to_pandas()
     known = every["probability"].notna().map({True: "known", False: "no_probability"})
@@ -140,8 +141,8 @@ def _placed(files: Sequence[Path], table: Table, status: str, items: pd.DataFram
 
 def _harmless(rows: pd.DataFrame) -> "pd.Series[bool]":
     """Return which counts say that nothing is amiss: a video needs no sound, and a sound no pictures."""
-    silent = (rows["modality"] == "video") & (rows["status"] == "no_audio")
-    unseen = (rows["modality"] == "audio") & (rows["status"] == "no_video")
+    silent = ~rows["modality"].isin(HEARS) & (rows["status"] == "no_audio")
+    unseen = ~rows["modality"].isin(SEES) & (rows["status"] == "no_video")
     return rows["status"].isin(FINE) | ((rows["stage"] == "media") & (silent | unseen))
 
 

@@ -1,12 +1,13 @@
 """What another teacher changes, as a page and a picture: labels that moved, and figures that moved with them."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 
+from umui.arguments import Png, Svg
 from umui.files.atomic import write_text
 from umui.reporting.coverage import markdown_table
 from umui.reporting.figures.curves import COLOURS, GREY, TEXT_WIDTH_IN, save
@@ -18,9 +19,19 @@ LONGEST_HYPOTHESIS = 120
 
 
 def impact_page(
-    old: str, new: str, moves: Path, labels: Path, metrics: Path, markdown: Path, svg: Path, png: Path
+    old: Annotated[str, "title of the old teacher"],
+    new: Annotated[str, "title of the new teacher"],
+    moves: Annotated[Path, "as written by the stage impact"],
+    labels: Annotated[Path, "as written by the stage impact"],
+    metrics: Annotated[Path, "as written by the stage impact"],
+    markdown: Annotated[Path, "a page for readers, written"],
+    svg: Svg,
+    png: Png,
 ) -> None:
-    """Write the page, and draw the last aggregation's labels, new against old; `old` and `new` are titles."""
+    """Lay out what another teacher changes.
+
+    The figure shows the last aggregation's labels, new against old.
+    """
     moved, summaries, figures = pd.read_csv(moves), pd.read_csv(labels), pd.read_csv(metrics)
     write_text(markdown, page(old, new, moved, summaries, figures))
     last = moved[moved["label"] == summaries["label"].iloc[-1]] if len(summaries) else moved

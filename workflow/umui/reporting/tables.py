@@ -7,11 +7,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jinja2
 import pandas as pd
 
+from umui.arguments import Option
 from umui.config.evaluation import Evaluation
 from umui.files.atomic import write_text
 from umui.files.parquet import read_table
@@ -81,14 +82,18 @@ LAYOUTS = {
 
 
 def table(
-    table: str,
+    table: Annotated[str, "its name, such as table3"],
     settings: Evaluation,
-    metrics: Sequence[Path],
-    negative_ratios: Sequence[tuple[str, str]],
-    csv: Path,
-    markdown: Path,
+    metrics: Annotated[Sequence[Path], "metrics tables"],
+    negative_ratios: Annotated[
+        Sequence[tuple[str, str]],
+        "of Table 4: a student and its training negatives for one positive, or all",
+        Option(name="--negative-ratio", values=("NAME", "RATIO"), may_be_empty=True),
+    ],
+    csv: Annotated[Path, "the figures, a row each, written"],
+    markdown: Annotated[Path, "the same for readers, written"],
 ) -> None:
-    """Write one of LAYOUTS: its figures as tidy rows, and its page.
+    """Lay out the metrics of models as one of the paper's tables.
 
     A model has one metrics table; those of other roles than the table's may be among them.  With `negative_ratios`, of
     models, the rows are in the order of the ratios, which the CSV has as a further column.

@@ -4,7 +4,9 @@ import csv as csv_format
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
+from typing import Annotated
 
+from umui.arguments import Option
 from umui.files.atomic import read_json, write_text
 from umui.reporting.coverage import markdown_table
 
@@ -27,10 +29,14 @@ not counted.
 """
 
 
-def usage_page(usage: Mapping[str, Sequence[Path]], csv: Path, markdown: Path) -> None:
-    """Write each judge's counts, summed over its jobs, and a page for readers.
+def usage_page(
+    usage: Annotated[Mapping[str, Sequence[Path]], "the counts of a judge's jobs", Option(may_be_empty=True)],
+    csv: Annotated[Path, "the counts, written"],
+    markdown: Annotated[Path, "the page, written"],
+) -> None:
+    """Show what caching spared the servers.
 
-    A judge that no server of ours was asked for has no row.
+    There are each judge's counts, summed over its jobs.  A judge that no server of ours was asked for has no row.
     """
     rows = [row for judge, files in usage.items() if (row := _row(judge, files))]
     out = StringIO()

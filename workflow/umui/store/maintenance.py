@@ -1,19 +1,29 @@
 """Look after a store: list what is in it, verify it, and remove what is no longer used."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from umui.arguments import Option
 from umui.files.digests import digest_file
 from umui.processes.progress import reported
+from umui.processes.say import say
 from umui.store.backends import PART, Entry, Place, place
 from umui.store.manifest import Manifest, manifest_name, object_name
 from umui.store.store import GRACE_S
 
 DAY_S = 86400.0
+StorePlace = Annotated[
+    str,
+    "a directory, or s3://BUCKET/PREFIX with the credentials in the variables AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY (and AWS_REGION, AWS_ENDPOINT_URL where needed): what the setting `store` names.  It is "
+    "filled and read by the workflow itself: snakemake --config store=/shared/store results/table3.csv.  "
+    "docs/sharing.md says what is trusted",
+    Option(values="PLACE"),
+]
 
 
 @dataclass(frozen=True)
@@ -25,8 +35,11 @@ class Result:
     fault: str = ""
 
 
-def list_results(store: str) -> None:
-    """Print one line a stored result, the last used first: its key, stage, size, age and outputs."""
+def list_results(store: StorePlace) -> None:
+    """List the results of a store, the last used first.
+
+    A line has a result's key, stage, size, age and outputs.
+    """
     found = sorted(_results(place(store)), key=lambda result: result.entry.age_s)
     for result in found:
         used = f"used {result.entry.age_s / DAY_S:.1f} days ago"
@@ -42,11 +55,10 @@ def list_results(store: str) -> None:
     print(f"{len(found)} results, {len(there)} objects, {sum(entry.size for entry in there) / 1e9:.3f} GB")
 
 
-def verify(store: str) -> None:
-    """Read every manifest and every object.
+def verify(store: StorePlace) -> None:
+    """Read a whole store and name what is damaged or missing.
 
-    Raises ValueError naming all that is missing or damaged; nothing is changed, since the next job that meets such an
-    entry makes it again.
+    Raises ValueError naming it all; nothing is changed, since the next job that meets such an entry makes it again.
     """
     there = place(store)
     results = list(_results(there))
@@ -66,12 +78,25 @@ def verify(store: str) -> None:
     print(f"{len(results)} results, {len(entries)} objects: all as their digests say")
 
 
-def collect(store: str, older_than: float | None, larger_than: float | None, dry_run: bool) -> None:
-    """Remove results unused for `older_than` days, and the least recently used beyond `larger_than` GB.
+def collect(
+    store: StorePlace,
+    older_than: Annotated[float | None, "results unused for longer go", Option(values="DAYS")],
+    larger_than: Annotated[float | None, "beyond it the least recently used go first", Option(values="GB")],
+    dry_run: Annotated[bool, "say what would go, and remove nothing"],
+) -> None:
+    """Remove from a store what is no longer used, beside running jobs too.
 
-    Then all objects go that no result names any more, and parts that killed writers left, unless they are younger than
-    a day: their writer may be about to name them.  Safe beside running writers and readers: the worst that may happen
-    to one is that it makes a result again.
+    Results go that were unused for `older_than` days, and beyond `larger_than` GB those least recently used.  Then all
+    objects go that no result names any more, and parts that killed writers left, unless they are younger than a day:
+    their writer may be about to name them.  Safe beside running writers and readers: the worst that may happen to one
+    is that it makes a result again.
+
+    Examples:
+      umui store-gc --store /shared/store --older-than 90 --dry-run
+      umui store-gc --store s3://bucket/umui --larger-than 500
+
+    A result is used when a clone that may write takes it; that is known to the day.  Readers leave no trace.  Without a
+    limit only objects go that no result names, and what killed writers left, once they are a day old.
     """
     there = place(store)
     objects = list(there.entries("objects"))
@@ -117,7 +142,7 @@ def _object_faults(there: Place, entry: Entry) -> Iterator[str]:
         if found != Path(entry.name).name:
             yield f"{entry.name}: its sha256 is {found}"
     except FileNotFoundError:
-        print(f"{entry.name}: removed while the store was verified", file=sys.stderr)
+        say(f"{entry.name}: removed while the store was verified")
     finally:
         Path(name).unlink()
 

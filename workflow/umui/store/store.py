@@ -7,7 +7,6 @@ lock, and the content of every input.  docs/sharing.md says what is trusted.
 
 import platform
 import shutil
-import sys
 import tempfile
 import time
 import tomllib
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from umui.files.digests import digest_file, digest_json
+from umui.processes.say import say
 from umui.store.backends import Place, place
 from umui.store.digests import digest_of
 from umui.store.manifest import Manifest, StoredFile, manifest_name, object_name
@@ -57,12 +57,12 @@ class Store:
             _install(self.place, manifest, outputs)
         except DamagedError as error:
             kept = "removed" if self.writable else "left for a writer to remove"
-            tell(f"damaged, {kept}: {error}; the job is run instead")
+            say(f"damaged, {kept}: {error}; the job is run instead", of="store")
             if self.writable:
                 for name in (*error.names, manifest_name(key)):
                     self.place.remove(name)
             return False
-        tell(f"found, verified ({_amount(manifest)})")
+        say(f"found, verified ({_amount(manifest)})", of="store")
         if self.writable:
             self._note_use(key, manifest)
         return True
@@ -81,7 +81,7 @@ class Store:
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
         self.place.write(manifest_name(key), manifest.to_bytes())
-        tell(f"stored ({_amount(manifest)})")
+        say(f"stored ({_amount(manifest)})", of="store")
 
     def _put(self, path: Path) -> StoredFile:
         stored = StoredFile(path.as_posix(), digest_file(path), path.stat().st_size)
@@ -138,11 +138,6 @@ def key_material(command: Sequence[str], code: str, environment: str, inputs: Se
 def key_of_material(material: dict[str, Any]) -> str:
     """Return the key: 64 hexadecimal digits."""
     return digest_json(material)
-
-
-def tell(message: str) -> None:
-    """Say what became of a job's result."""
-    print(f"store: {message}", file=sys.stderr, flush=True)
 
 
 def _install(source: Place, manifest: Manifest, outputs: Sequence[Path]) -> None:

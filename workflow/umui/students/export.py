@@ -8,11 +8,12 @@ last token is then the student's distribution.  The head has no bias, as the out
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from tokenizers import AddedToken
 
+from umui.arguments import StudentDirectory, TrainedBase
 from umui.backbone import omni
 from umui.backbone.omni import Omni
 from umui.files.atomic import write_json, write_text
@@ -22,9 +23,12 @@ from umui.students.directory import USED_WITH, Description
 from umui.students.student import Reader
 
 
-def export(model: Path, base: str | None, output: Path) -> None:
-    """Write the merged checkpoint into `output`, whole or not at all, in the layout of the published checkpoints.
+def export(
+    model: StudentDirectory, base: TrainedBase, output: Annotated[Path, "the checkpoint's directory, written"]
+) -> None:
+    """Merge a student into its base: a checkpoint for transformers and vLLM.
 
+    It has the layout of the published checkpoints, and is written whole or not at all.
     Adapters are merged in single precision; the weights are written in the precision that the student was trained in.
     Raises ValueError when `output` exists, when there is no student, or when the base is not its own.
     """

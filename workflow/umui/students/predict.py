@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
+from umui.arguments import Base, Features, FeaturesMb, Items, Option, Revision, Shard, Shards, Splits, Workers
 from umui.backbone.encoding import Encoder
 from umui.backbone.generation import greedy
 from umui.backbone.omni import Omni
@@ -31,25 +32,28 @@ _COLUMNS = ["item_id", "split", "premise_id", "modality", "premise_text", "media
 def predict_shard(
     settings: Student,
     media_settings: Media,
-    base: str,
-    revision: str | None,
-    student: Path,
-    views: Sequence[tuple[View, str, str]],
-    splits: list[str],
-    items: list[Path],
-    shard: int,
-    shards: int,
-    evidence: Path,
-    workers: int,
-    features: Path | None = None,
-    features_mb: int = 0,
+    base: Base,
+    revision: Revision,
+    student: Annotated[Path, "the student's directory"],
+    views: Annotated[
+        Sequence[tuple[View, str, str]],
+        "full, or frames or sound: of audiovisual premises only, with the other stream withheld; "
+        "the model's name in the table; the predictions table, written",
+        Option(name="--view", values=("VIEW", "NAME", "FILE")),
+    ],
+    splits: Splits,
+    items: Items,
+    shard: Shard,
+    shards: Shards,
+    evidence: Annotated[Path, "evidence table of the shard"],
+    workers: Workers = 1,
+    features: Features = None,
+    features_mb: FeaturesMb = 0,
 ) -> None:
-    """Write the predictions on one shard's items of the splits; `features` are kept between runs (premise_reader.py).
+    """Predict one shard with a student.
 
-    A view is what is shown, the model's name in its table, and the table; but for the full one it is of audiovisual
-    items alone.
-
-    Raises ValueError when the student was trained on another base.
+    `features` are kept between runs (premise_reader.py).  Raises ValueError when the student was trained on another
+    base.
     """
     torch.set_num_threads(workers)
     model, trained = load(student, base, revision)

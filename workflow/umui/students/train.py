@@ -3,16 +3,17 @@
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import deepspeed
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from umui.arguments import Base, EvidenceTables, Features, FeaturesMb, Items, Option, Revision, Workers
 from umui.backbone import omni
 from umui.backbone.encoding import Encoder
 from umui.backbone.packing import Batch, Suffix, pack
@@ -23,7 +24,7 @@ from umui.config.students import Training
 from umui.evidence.decoded import AskedPremise, Evidence, Premise
 from umui.files.digests import digest_json
 from umui.processes.progress import reported
-from umui.processes.signals import AGAIN, Wish, heeding
+from umui.processes.signals import AGAIN, StopRequest, noting_sigterm
 from umui.students import directory as student_directory
 from umui.students import distributed as processes
 from umui.students import training_items
@@ -41,22 +42,24 @@ NEVER = 2**31 - 1  # DeepSpeed prints each so many steps; the progress is ours t
 def train(
     settings: StudentSettings,
     media_settings: Media,
-    base: str,
-    revision: str | None,
-    items: list[Path],
-    evidence: list[Path],
-    labels: list[list[str]],
-    checkpoints: Path,
-    output: Path,
-    workers: int,
-    features: Path | None = None,
-    features_mb: int = 0,
+    base: Base,
+    revision: Revision,
+    items: Items,
+    evidence: EvidenceTables,
+    labels: Annotated[
+        Mapping[str, Sequence[Path]], "the labels tables of a data set's items", Option(may_be_empty=True)
+    ],
+    checkpoints: Annotated[Path, "directory of checkpoints, kept between runs"],
+    output: Annotated[Path, "the student's directory, written"],
+    workers: Workers = 1,
+    features: Features = None,
+    features_mb: FeaturesMb = 0,
 ) -> None:
-    """Train the student and write its directory; `labels` are groups of a dataset's name and its labels tables.
+    """Train a student; each of its ranks runs this.
 
-    One process, or each of several ranks, calls it.  `checkpoints` is kept between runs, and so is `features`, which
-    other trainings and predictions use too (premise_reader.py).  At SIGTERM the step under way is finished and kept,
-    and the exit code is `umui.processes.signals.AGAIN`.
+    `checkpoints` is kept between runs, and so is `features`, which other trainings and predictions use too
+    (premise_reader.py).  At SIGTERM the step under way is finished and kept, and the exit code is
+    `umui.processes.signals.AGAIN`.
     The same inputs, settings, ranks and number of threads (`workers`) give the same bytes on a CPU.
     """
     torch.set_num_threads(workers)
@@ -74,12 +77,15 @@ def train(
     kept = Checkpoints(checkpoints, digest_json(identity))
     model.thinker.to(place.device)
     student = Student(model, settings)
-    with shelf(features, features_mb, base_digest, media_settings, model.thinker) as kept_features, heeding() as wish:
+    with (
+        shelf(features, features_mb, base_digest, media_settings, model.thinker) as kept_features,
+        noting_sigterm() as stop,
+    ):
         reader = PremiseReader(encoder, model.thinker, kept_features)
         loop = TrainingLoop(settings, place, student, reader, encoder, data, kept)
         if place.rank == 0:
             print(f"training on {data.n_premises} premises: {data.counts}", flush=True)
-        loop.run(wish)
+        loop.run(stop)
     if place.rank == 0:
         origin = {"base": base, "revision": revision, "base_digest": base_digest}
         run = {
@@ -121,8 +127,8 @@ class TrainingLoop:
         self.n_steps = self._sampler.n_steps()
         self._engine = _engine(settings.training, student)
 
-    def run(self, wish: Wish) -> None:
-        """Take the steps that are left, keeping checkpoints and the journal; at a wish to end, leave with AGAIN."""
+    def run(self, stop: StopRequest) -> None:
+        """Take the steps that are left, keeping checkpoints and the journal; when asked to stop, leave with AGAIN."""
         first = self._resume()
         board = None
         if self._place.rank == 0:
@@ -141,7 +147,7 @@ class TrainingLoop:
                 self._checkpoints.log(row)
                 for name in ("loss", "gradient_norm", "learning_rate"):
                     board.add_scalar(f"{name}/{row['modality']}", row[name], row["step"])
-            ends = any(self._place.sum(wish.asked)) and row["step"] < self.n_steps  # all ranks, after the same step
+            ends = any(self._place.sum(stop.made)) and row["step"] < self.n_steps  # all ranks, after the same step
             if ends or row["step"] % self._training.checkpoint_every == 0 or row["step"] == self.n_steps:
                 self._save(row["step"])
             if ends:

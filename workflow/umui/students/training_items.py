@@ -61,14 +61,15 @@ class TrainingItems:
         return {name: self.table[name][number].as_py() for name in self.table.column_names}
 
 
-def read(settings: Student, items: Sequence[Path], labels: Sequence[Sequence[str]], encoder: Encoder) -> TrainingItems:
+def read(
+    settings: Student, items: Sequence[Path], labels: Mapping[str, Sequence[Path]], encoder: Encoder
+) -> TrainingItems:
     """Read the items that train, and count those that do not.
 
     Raises ValueError when a source with a teacher has no labels, and the reverse.
     """
-    files_of = {dataset: [Path(file) for file in files] for dataset, *files in labels}
     pieces = [
-        _labelled(dataset, source, items, files_of.get(dataset, [])) for dataset, source in settings.sources.items()
+        _labelled(dataset, source, items, labels.get(dataset, [])) for dataset, source in settings.sources.items()
     ]
     table = pa.concat_tables(pieces).sort_by([("premise_id", "ascending"), ("item_id", "ascending")])
     wanted = table.num_rows

@@ -1,18 +1,19 @@
 """The command `umui score`: ask a student from the terminal, and print what it says for readers or for machines."""
 
 import json
-import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from umui.arguments import Option, StudentDirectory, TrainedBase, Workers
 from umui.config.datasets import Manifest
 from umui.config.models import Media
 from umui.datasets.importing import Pair
 from umui.datasets.manifest import pairs
 from umui.processes.progress import reported
+from umui.processes.say import say
 from umui.tables import LeftOut, Modality
 from umui.use.scorer import Query, Score, Scorer, Unscorable, query
 
@@ -21,23 +22,50 @@ LEVELS = "▁▂▃▄▅▆▇█"
 
 
 def score_command(
-    model: Path,
-    base: str | None,
-    prompt: Path | None,
-    media_settings: Media | None,
-    ffmpeg: str | None,
-    video: Path | None,
-    audio: Path | None,
-    text: str | None,
-    modality: Modality | None,
-    hypotheses: list[str],
-    manifest: Path | None,
-    as_json: bool,
-    workers: int,
+    model: StudentDirectory,
+    base: TrainedBase,
+    prompt: Annotated[
+        Path | None,
+        "of a published checkpoint: a template with the blocks system and user",
+        Option(values="FILE"),
+    ],
+    media_settings: Annotated[
+        Media | None, "of a published checkpoint: the section `media` that its training had, as JSON"
+    ],
+    ffmpeg: Annotated[str | None, "an ffmpeg binary (default: the imageio-ffmpeg wheel's)", Option(values="PATH")],
+    video: Annotated[Path | None, "a clip; its sound is withheld, unless --modality audiovisual"],
+    audio: Annotated[Path | None, "a recording, or a clip whose sound alone is to be heard"],
+    text: Annotated[str | None, "a premise in words, alone or beside a clip or recording"],
+    modality: Annotated[Modality | None, "what is shown (default: what is given)"],
+    hypotheses: Annotated[
+        Sequence[str],
+        "a declarative sentence",
+        Option(name="--hypothesis", values="SENTENCE", repeated=True, may_be_empty=True),
+    ],
+    manifest: Annotated[
+        Path | None,
+        "many rows instead: CSV, JSONL or Parquet; data/README.md has the columns",
+        Option(values="FILE"),
+    ],
+    as_json: Annotated[bool, "one JSON object a line, for machines", Option(name="--json")],
+    workers: Workers = 1,
 ) -> None:
-    """Print the scores of the hypotheses on one premise, or of all rows of a manifest.
+    """Ask a student how probable hypotheses are on a clip, a sound or a text.
 
-    Raises ValueError when the arguments do not fit, and Unscorable when the one premise cannot be shown.
+    The arguments give one premise and its hypotheses, or a manifest.  Raises ValueError when they do not fit, and
+    Unscorable when the one premise cannot be shown.
+
+    Example, from the repository's directory:
+      PYTHONPATH=workflow $(python3.11 workflow/umui/environments/build.py --print-path envs/student.txt)/bin/python \\
+        -m umui.cli score --model results/students/clue-d --video clip.mp4 --hypothesis 'The next ball is red.'
+
+    Printed are the hypothesis' probability, which is the mean of the predicted distribution over confidence bins from 0
+    to 1; the central 80 % interval of this distribution, from the first bin where the masses up to it reach 10 % to the
+    first where they reach 90 %; and the distribution itself.  The interval says how sure the model is of its number; it
+    has not been checked to hold any share of truths.  A student that answers in words (CLUE-T) has a probability alone.
+
+    What cannot be shown gets no probability.  A single clip at fault is an error, with the file, the fault and the
+    remedy, and exit code 1; in a manifest it is a row with a status, and the rest goes on.
     """
     scorer = partial(_scorer, model, base, prompt, media_settings, ffmpeg)
     if manifest is not None:
@@ -107,7 +135,7 @@ def _print_manifest(scorer: Scorer, file: Path, as_json: bool, workers: int) -> 
         line = f"row {row}: {as_text(hypothesis or '', answer)}"
         print(json.dumps({"row": row, **fields}) if as_json else line, flush=True)
     told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
-    print(f"{file}: {told or 'no rows'}", file=sys.stderr)
+    say(f"{file}: {told or 'no rows'}")
 
 
 def _answers(

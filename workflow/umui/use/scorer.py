@@ -19,9 +19,10 @@ import pyarrow as pa
 
 from umui.backbone.encoding import LEAST_SOUND_S, Encoder
 from umui.config.models import Media
-from umui.evidence.decoded import HEARS, AskedPremise, Evidence, Premise
+from umui.evidence.decoded import AskedPremise, Evidence, Premise
+from umui.evidence.shown import HEARS, SHOWN
 from umui.files.digests import digest_file
-from umui.media.extraction import NEEDS, Extract, Source, extract
+from umui.media.extraction import Extract, Source, extract
 from umui.processes import ffmpeg as ffmpeg_process
 from umui.prompts.rendering import claim_first
 from umui.students import directory as student_directory
@@ -244,7 +245,7 @@ def _source(path: Path, modality: Modality) -> Source:
         media_id = digest_file(path) if path.is_file() else str(path)
     except OSError:
         media_id = str(path)  # the extraction says what is wrong with it
-    return Source(media_id, str(path), NEEDS[modality])
+    return Source(media_id, str(path), SHOWN[modality].streams)
 
 
 def _evidence(shown: dict[str, Extract]) -> Evidence:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow.compute as pc
 
@@ -10,8 +10,14 @@ from umui.files.parquet import read_table
 from umui.tables import EVIDENCE, ITEMS, LABELS, MEDIA, PREDICTIONS, VOTES, Table
 
 
-def trace(item: str, results: Path) -> None:
-    """Print the path of `item` through the tables under `results`; raise ValueError when there is no such item."""
+def trace(
+    item: Annotated[str, "its item_id"],
+    results: Annotated[Path, "directory of the tables"] = Path("results"),
+) -> None:
+    """Print how one item's numbers came about, from its file to each error.
+
+    Raises ValueError when there is no such item.
+    """
     print("\n".join(lines_of(item, results)))
 
 

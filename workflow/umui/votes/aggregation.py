@@ -4,8 +4,9 @@ Any number of votes up to those stored can be aggregated without asking the teac
 and fewer votes are the first of more.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +20,16 @@ from umui.tables import LABELS, VOTES
 FloatArray = npt.NDArray[np.float64]
 
 
-def aggregate_votes(settings: Label, votes: list[Path], labels: Path) -> None:
-    """Write one label a voted item, of its first `settings.votes` votes.
+def aggregate_votes(
+    settings: Label,
+    votes: Annotated[Sequence[Path], "votes tables, all pieces"],
+    labels: Annotated[Path, "labels table, written"],
+) -> None:
+    """Turn a judge's votes into labels.
 
-    An item whose asking stopped before, since its votes agreed (status not_asked), is labelled by those that it has,
-    and needs no more parsed ones than that.
-    Raises ValueError naming the files' directory and the item that has fewer stored votes than that.
+    A voted item has one label, of its first `settings.votes` votes.  An item whose asking stopped before, since its
+    votes agreed (status not_asked), is labelled by those that it has, and needs no more parsed ones than that.  Raises
+    ValueError naming the files' directory and the item that has fewer stored votes than that.
     """
     columns = ["item_id", "teacher", "vote", "probability", "parse_status"]
     stored = read_table(votes, VOTES, columns).to_pandas()

@@ -7,20 +7,21 @@ modality, media file name and hypothesis.  docs/wikivideo.md says what is counte
 
 import csv
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from umui.answers.parsing import Parsed, parse, split_reasoning
 from umui.answers.token_masses import expectation
+from umui.arguments import Items
 from umui.config.judges import ImportedTeacher
 from umui.files.atomic import write_text
 from umui.files.digests import digest_file, digest_json
 from umui.files.parquet import read_rows, write_table
+from umui.processes.say import say
 from umui.tables import ITEMS, LEFT_OUT, VOTES, LeftOut, Modality
 from umui.votes.shared import shared_votes
 
@@ -64,8 +65,14 @@ class Found:
     differing: int
 
 
-def import_votes(settings: ImportedTeacher, teacher: str, items: list[Path], votes: Path, left_out: Path) -> None:
-    """Write the votes table, and as CSV what was left out.
+def import_votes(
+    settings: ImportedTeacher,
+    teacher: Annotated[str, "its name in the configuration"],
+    items: Items,
+    votes: Annotated[Path, "votes table, written"],
+    left_out: Annotated[Path, "CSV of rows and items without a match, written"],
+) -> None:
+    """Read a teacher's published votes.
 
     Raises ValueError when a file is not of the format, or when no row belongs to an item.
     """
@@ -82,15 +89,14 @@ def import_votes(settings: ImportedTeacher, teacher: str, items: list[Path], vot
     ]
     write_table(votes, VOTES, found.rows)
     write_text(left_out, _csv(aside))
-    print(
+    say(
         f"{teacher}: votes of {len(voted)} of {len(found.wanted)} items: "
         f"{_counts(row['parse_status'] for row in found.rows)}; left out: {_counts(entry.status for entry in aside)}; "
-        f"{found.differing} labels differ from the items'",
-        file=sys.stderr,
+        f"{found.differing} labels differ from the items'"
     )
 
 
-def _answered(settings: ImportedTeacher, teacher: str, items: list[Path]) -> Found:
+def _answered(settings: ImportedTeacher, teacher: str, items: Sequence[Path]) -> Found:
     """Find the votes in files of answers."""
     wanted, aside = _wanted(settings, items)
     found: dict[str, Published] = {}
@@ -109,7 +115,7 @@ def _answered(settings: ImportedTeacher, teacher: str, items: list[Path]) -> Fou
     return Found([item["item_id"] for item in wanted.values()], rows, aside, differing)
 
 
-def _shared(settings: ImportedTeacher, teacher: str, items: list[Path]) -> Found:
+def _shared(settings: ImportedTeacher, teacher: str, items: Sequence[Path]) -> Found:
     """Find the votes in tables that another project published; they are of the items with the same `item_id`."""
     wanted = [item["item_id"] for item in _chosen(settings, items)]
     known, rows = set(wanted), []
@@ -133,7 +139,7 @@ def answers_of(value: Any, form: str) -> Sequence[Any]:
     return value if form != "digits" and isinstance(value, list) else [value]
 
 
-def say(answer: Any, settings: ImportedTeacher) -> tuple[str, str | None, Parsed]:
+def parsed_vote(answer: Any, settings: ImportedTeacher) -> tuple[str, str | None, Parsed]:
     """Return a vote's text, its reasoning or null, and what it says; what is not of the form says nothing."""
     if settings.form == "digits":
         return json.dumps(answer), None, digits(answer)
@@ -155,7 +161,7 @@ def digits(vector: Any) -> Parsed:
     return expectation(vector, [digit / DIGITS + 0.05 for digit in range(DIGITS)])
 
 
-def _wanted(settings: ImportedTeacher, items: list[Path]) -> tuple[dict[Key, dict[str, Any]], list[LeftOut]]:
+def _wanted(settings: ImportedTeacher, items: Sequence[Path]) -> tuple[dict[Key, dict[str, Any]], list[LeftOut]]:
     """Return the items that may have votes, by key; where several share one, votes could be of any, and all go."""
     by_key: dict[Key, list[dict[str, Any]]] = {}
     for item in _chosen(settings, items):
@@ -170,7 +176,7 @@ def _wanted(settings: ImportedTeacher, items: list[Path]) -> tuple[dict[Key, dic
     return {key: group[0] for key, group in by_key.items() if len(group) == 1}, aside
 
 
-def _chosen(settings: ImportedTeacher, items: list[Path]) -> list[dict[str, Any]]:
+def _chosen(settings: ImportedTeacher, items: Sequence[Path]) -> list[dict[str, Any]]:
     return [
         item
         for item in read_rows(items, ITEMS, ITEM_COLUMNS)
@@ -232,7 +238,8 @@ def _rows(settings: ImportedTeacher, teacher: str, item_id: str, published: Publ
     """
     for vote in range(max(settings.votes, len(published.votes))):
         there = vote < len(published.votes)
-        text, reasoning, said = say(published.votes[vote], settings) if there else ("", None, Parsed(None, "missing"))
+        missing = "", None, Parsed(None, "missing")
+        text, reasoning, said = parsed_vote(published.votes[vote], settings) if there else missing
         place = {"file": published.file_digest, "row": published.row, "vote": vote}
         yield {
             "item_id": item_id,

@@ -6,9 +6,9 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow.compute as pc
 
@@ -21,10 +21,21 @@ FORMAT = "umui votes 1"
 MANIFEST = "manifest.json"
 
 
-def publish(votes: list[Path], title: str, output: Path) -> None:
-    """Copy votes tables of one teacher into a directory, with a manifest.
+def publish(
+    votes: Annotated[Sequence[Path], "votes tables of one teacher"],
+    title: Annotated[str, "the teacher, for people"],
+    output: Annotated[Path, "directory, written; it must not exist"],
+) -> None:
+    """Write votes for other projects to import.
 
     Raises ValueError when a file is no votes table, when they are of several teachers, or when the directory is there.
+
+    Example:
+      umui publish-votes --votes results/votes/big-teacher/*.parquet --title 'big teacher' --output votes-of-big-teacher
+
+    The directory holds a copy of each table and manifest.json, with the sha256, size and rows of each.  Another
+    project, whose data set has the same name and content, reads it as an imported teacher with `form: votes` and
+    `files: [votes-of-big-teacher/manifest.json]`; each file is verified first.
     """
     if output.exists():
         raise ValueError(f"{output}: it is there already; published votes are never changed, so name another")

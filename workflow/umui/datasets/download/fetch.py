@@ -7,7 +7,6 @@ sha256 goes to a lock file, which every later download must equal, on any machin
 import hashlib
 import http.client
 import os
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Collection
@@ -23,6 +22,7 @@ from umui.datasets.download.unpack import unpack
 from umui.files.atomic import write_json, write_text
 from umui.files.digests import digest_file
 from umui.processes.progress import reported
+from umui.processes.say import say
 
 PIECE_BYTES = 2**20
 TIMEOUT_S = 60
@@ -59,11 +59,19 @@ class Download(Settings):
     by_hand: str | None = None
 
 
-def download(downloads: Path, name: str, lock: Path, receipt: Path, schemes: Collection[str] = SCHEMES) -> None:
-    """Fetch the files of an entry of `downloads` that are not there yet, unpack archives, and write what was found.
+def download(
+    downloads: Annotated[Path, "data/downloads.yaml: addresses and digests"],
+    name: Annotated[str, "its entry there"],
+    lock: Annotated[Path, "sha256 of what each address gave, kept and checked"],
+    receipt: Annotated[Path, "list of the downloaded files, written once all are complete"],
+    *,
+    schemes: Collection[str] = SCHEMES,
+) -> None:
+    """Fetch a data set's published files.
 
-    `lock` keeps the sha256 of each address; `receipt` says that all is there.  Raises ValueError when a file is not
-    what it should be, and ConnectionError when an address does not give it.
+    Files that are there already stay; archives are unpacked.  `lock` keeps the sha256 of each address; `receipt` says
+    that all is there.  Raises ValueError when a file is not what it should be, and ConnectionError when an address does
+    not give it.
     """
     locked: dict[str, dict[str, Any]] = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
     for entry in entries(downloads, name):
@@ -71,20 +79,16 @@ def download(downloads: Path, name: str, lock: Path, receipt: Path, schemes: Col
         found = fetch(entry, known, schemes)
         if entry.url not in locked:
             if known is None:
-                _say(f"{entry.file}: no digest is published; sha256 {found['sha256']} is trusted, and kept in {lock}")
+                say(f"{entry.file}: no digest is published; sha256 {found['sha256']} is trusted, and kept in {lock}")
             locked[entry.url] = found
             write_text(lock, yaml.safe_dump(locked, sort_keys=True))
         if entry.unpack and Path(entry.unpack.into).exists():
-            _say(f"{entry.unpack.into} is there, so that {entry.file} is not unpacked")
+            say(f"{entry.unpack.into} is there, so that {entry.file} is not unpacked")
         elif entry.unpack:
             unpack(Path(entry.file), Path(entry.unpack.into), entry.unpack.max_bytes, entry.unpack.max_files)
         if entry.by_hand:
-            _say(f"{entry.file} is to be unpacked by hand: {entry.by_hand}")
+            say(f"{entry.file} is to be unpacked by hand: {entry.by_hand}")
     write_json(receipt, locked)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def entries(downloads: Path, name: str) -> list[Download]:

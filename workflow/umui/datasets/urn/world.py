@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from umui.arguments import Workers
 from umui.config.datasets import Urn
 from umui.datasets.urn import rendering as urn_rendering
 from umui.datasets.urn.mathematics import HYPOTHESES, Draws, Outcome, draw, held_out, judge, letters, probabilities
@@ -60,11 +61,18 @@ class Premise:
         return self.premise_id.replace("/", "-") + (".wav" if self.modality == "audio" else ".mp4")
 
 
-def build(settings: Urn, dataset: str, media_directory: Path, items: Path, lessons: Path, workers: int) -> None:
-    """Write the items and lessons tables and, into a fresh `media_directory`, the video and sound files.
+def build(
+    settings: Urn,
+    dataset: Annotated[str, "its name in the configuration"],
+    media_directory: Annotated[Path, "where the mp4 and wav files go"],
+    items: Annotated[Path, "items table, written"],
+    lessons: Annotated[Path, "lessons table, written"],
+    workers: Workers = 1,
+) -> None:
+    """Write the urn world: items, lessons and media files.
 
-    The same settings give the same bytes, and more premises change none of the others.  `workers` files are written
-    at a time.  Raises FfmpegError when ffmpeg does not run.
+    `media_directory` is made afresh.  The same settings give the same bytes, and more premises change none of the
+    others.  `workers` files are written at a time.  Raises FfmpegError when ffmpeg does not run.
     """
     reserved = held_out(settings.draws_min, settings.draws_max, settings.held_out_share, settings.seed)
     premises = [

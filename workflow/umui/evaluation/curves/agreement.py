@@ -1,33 +1,37 @@
 """Who agrees with whom: annotators and models, pair by pair, item by item."""
 
-from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import entr
 from scipy.stats import pearsonr, spearmanr
 
+from umui.arguments import AnyPredictions, Items
 from umui.config.evaluation import Evaluation
-from umui.evaluation.frame import FloatArray, read_items, read_predictions, reference_of
+from umui.evaluation.arrays import FloatArray
+from umui.evaluation.frame import read_items, read_models, reference_of
 from umui.files.atomic import write_text
 
 COLUMNS = ["dataset", "statistic", "rater_a", "rater_b", "value", "n_items"]
 
 
 def agreement(
-    settings: Evaluation, items: Sequence[Path], predictions: Mapping[str, Sequence[Path]], csv: Path
+    settings: Evaluation,
+    items: Items,
+    predictions: AnyPredictions,
+    csv: Annotated[Path, "a row a pair and statistic, written"],
 ) -> None:
-    """Write the agreement of all pairs of raters on the annotated items of each dataset, over all of its modalities.
+    """Compare annotators and models, pair by pair: no drawing.
 
     Raters are the annotators, by their place in an item's list, and the models of `predictions`.  A pair is compared
-    on the items that both judged.
+    on the annotated items of each dataset that both judged, over all of its modalities.
     """
     evaluated = read_items(items, settings.splits)
     annotated = evaluated[(~np.isnan(reference_of(evaluated, "annotations"))).any(axis=1)]
-    answers = {name: read_predictions(files, items).set_index("item_id") for name, files in predictions.items()}
+    answers = read_models(predictions, items)
     rows: list[dict[str, Any]] = []
     for dataset, of_dataset in annotated.groupby("dataset"):
         annotations_NA = reference_of(pd.DataFrame(of_dataset), "annotations")

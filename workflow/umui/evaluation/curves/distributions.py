@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
+from umui.arguments import AnyPredictions, Items
 from umui.config.evaluation import Evaluation
-from umui.evaluation.frame import FloatArray, cells, read_items, read_predictions, reference_of
-from umui.evaluation.metrics import bin_of
+from umui.evaluation.arrays import FloatArray
+from umui.evaluation.frame import cells, read_items, read_predictions, reference_of
+from umui.evaluation.metrics.calibration import bin_of
 from umui.files.atomic import write_text
 from umui.files.parquet import read_table
 from umui.tables import PREDICTIONS
@@ -19,12 +21,16 @@ ANNOTATORS, TRUTH = "annotators", "true probability"
 
 
 def distributions(
-    settings: Evaluation, items: Sequence[Path], predictions: Mapping[str, Sequence[Path]], csv: Path
+    settings: Evaluation,
+    items: Items,
+    predictions: AnyPredictions,
+    csv: Annotated[Path, "a row a bin, written"],
 ) -> None:
-    """Write a histogram of each source's probabilities on each dataset and modality: a row a bin.
+    """Count the probabilities of people and models: no drawing.
 
-    Sources are the single annotators' probabilities together, the true probabilities, and the models.  `mean_mass` is
-    the mean over items of the mass that a model's own distribution has in the bin; models without one have none.
+    There is a histogram of each source on each dataset and modality.  Sources are the single annotators' probabilities
+    together, the true probabilities, and the models.  `mean_mass` is the mean over items of the mass that a model's own
+    distribution has in the bin; models without one have none.
     """
     evaluated = read_items(items, settings.splits)
     rows: list[dict[str, Any]] = []

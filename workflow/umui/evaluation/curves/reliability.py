@@ -1,16 +1,17 @@
 """Reliability diagrams as numbers: what was true, on average, where a model said so much."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
+from umui.arguments import AnyPredictions, Items
 from umui.config.evaluation import Evaluation
 from umui.evaluation import intervals
 from umui.evaluation.frame import cells, cluster_of, read_items, read_predictions
-from umui.evaluation.metrics import bin_of, divide
+from umui.evaluation.metrics.calibration import bin_of
+from umui.evaluation.metrics.metric import divide
 from umui.files.atomic import write_text
 
 COLUMNS = [
@@ -20,9 +21,15 @@ COLUMNS = [
 
 
 def reliability(
-    settings: Evaluation, items: Sequence[Path], predictions: Mapping[str, Sequence[Path]], csv: Path
+    settings: Evaluation,
+    items: Items,
+    predictions: AnyPredictions,
+    csv: Annotated[Path, "one row a bin, written"],
 ) -> None:
-    """Write one row a model, dataset, modality and bin of the prediction, empty bins included."""
+    """Compute reliability diagrams: numbers, no drawing.
+
+    There is one row a model, dataset, modality and bin of the prediction, empty bins included.
+    """
     evaluated = read_items(items, settings.splits)
     rows: list[dict[str, Any]] = []
     for model, files in predictions.items():
@@ -43,9 +50,8 @@ def diagram(cell: pd.DataFrame, settings: Evaluation) -> list[dict[str, Any]]:
     predicted, truth, cluster_N = cell["predicted"].to_numpy(), cell["truth"].to_numpy(), cluster_of(cell)
     in_bin = bin_of(predicted, bins)[:, None] == np.arange(bins)
     terms = np.hstack([in_bin * truth[:, None], in_bin])
-    random = intervals.generator(settings.seed, cell["dataset"].iloc[0], cell["modality"].iloc[0])
-    totals_RK = intervals.resampled_totals(intervals.cluster_sums(terms, cluster_N), settings.replicates, random)
-    means_RB = divide(totals_RK[:, :bins], totals_RK[:, bins:])
+    figures = intervals.of_sums(terms, cluster_N, lambda sums: divide(sums[..., :bins], sums[..., bins:]))
+    means_RB = intervals.replicates_of(figures, cell, settings)
     rows = []
     for number, members in enumerate(in_bin.T):
         n_clusters = len(np.unique(cluster_N[members]))

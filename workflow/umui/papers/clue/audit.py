@@ -9,7 +9,7 @@ Run again after a change of `data/paper_results.csv`, of the arithmetic or of th
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jinja2
 import pandas as pd
@@ -29,8 +29,12 @@ LABELS = (0.0, 0.01, 0.05, 0.1, 0.5)
 SCALED = ", scaled"
 
 
-def paper_audit(published: Path, controls: Path, markdown: Path) -> None:
-    """Write the page: `published` are the printed figures, `controls` those of the stage control-table on Clotho."""
+def paper_audit(
+    published: Annotated[Path, "data/paper_results.csv"],
+    controls: Annotated[Path, "as written by control-table for Clotho"],
+    markdown: Annotated[Path, "docs/paper-audit.md, written"],
+) -> None:
+    """Calculate what the paper's figures can and cannot mean."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
         undefined=jinja2.StrictUndefined, autoescape=False,

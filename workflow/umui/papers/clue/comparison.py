@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import jinja2
 import pandas as pd
@@ -24,8 +25,13 @@ ZERO_SHOT = ", zero-shot"
 """What our baselines' titles add to the names of the paper."""
 
 
-def paper_comparison(published: Path, metrics: Sequence[Path], csv: Path, markdown: Path) -> None:
-    """Write what the paper and the run both measured: a row a model and printed figure, and as a page.
+def paper_comparison(
+    published: Annotated[Path, "data/paper_results.csv"],
+    metrics: Annotated[Sequence[Path], "metrics tables"],
+    csv: Annotated[Path, "a row a model and figure, written"],
+    markdown: Annotated[Path, "the same for readers, written"],
+) -> None:
+    """Lay a run's metrics beside the paper's figures.
 
     A model that only one of both has keeps its row, with the other's figure empty.  Where nothing is comparable the CSV
     has no rows, and the page says so and what would be needed.

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import yaml
@@ -24,8 +24,12 @@ As they were in this run (`run_config.yaml`). A dash: not set.
 """
 
 
-def hyperparameters(run_config: Path, csv: Path, markdown: Path) -> None:
-    """Write each student's settings, a row each, and as a page with a column a student."""
+def hyperparameters(
+    run_config: Annotated[Path, "as written by the stage run-config"],
+    csv: Annotated[Path, "a row a student and hyperparameter, written"],
+    markdown: Annotated[Path, "the same for readers, with a column a student, written"],
+) -> None:
+    """Lay out the students' hyperparameters as Table 6."""
     students = load(yaml.safe_load(run_config.read_text(encoding="utf-8"))).students
     rows = [
         dict(zip(COLUMNS, (student.title, *setting), strict=True))

@@ -1,13 +1,14 @@
 """Figure 3 of the paper: who agrees with whom, as matrices."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from umui.arguments import Png, Svg
 from umui.reporting.figures.curves import GREY, TEXT_WIDTH_IN, save
 
 PANELS = {
@@ -19,8 +20,8 @@ PANELS = {
 """The statistics, their titles, and whether high is agreement; agreement is dark."""
 
 
-def agreement_figure(csv: Path, svg: Path, png: Path) -> None:
-    """Draw the matrices of the stage ``agreement``."""
+def agreement_figure(csv: Annotated[Path, "as written by the stage agreement"], svg: Svg, png: Png) -> None:
+    """Draw the agreement of annotators and models."""
     pairs = pd.read_csv(csv)
     save(lambda: draw_agreement(pairs), svg, png)
 

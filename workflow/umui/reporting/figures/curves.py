@@ -6,7 +6,7 @@ The pictures are deterministic, the colours are those of Okabe and Ito, and the 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import matplotlib.style
 import pandas as pd
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from umui.arguments import Option, Png, Svg
 from umui.files.atomic import replacing, write_text
 from umui.files.parquet import read_table
 from umui.tables import MODALITIES, TRAINING_LOG
@@ -36,19 +37,29 @@ STYLE: dict[Any, Any] = {
     "figure.dpi": 200, "svg.hashsalt": "umui",
 }  # fmt: skip
 
+Logs = Annotated[Mapping[str, Sequence[Path]], "the training log of a student"]
+Losses = Annotated[
+    Sequence[tuple[str, str]],
+    "a student and what its loss is, with the unit",
+    Option(name="--loss", values=("NAME", "LABEL")),
+]
 
-def reliability_figure(csv: Path, svg: Path, png: Path) -> None:
-    """Draw reliability diagrams from their bins: a row of panels a model, a column a dataset and modality."""
+
+def reliability_figure(csv: Annotated[Path, "as written by the stage reliability"], svg: Svg, png: Png) -> None:
+    """Draw the reliability diagrams.
+
+    There is a row of panels a model, and a column a dataset and modality.
+    """
     bins = pd.read_csv(csv)
     save(lambda: draw_reliability(bins), svg, png)
 
 
 def training_curves(
-    logs: Mapping[str, Sequence[Path]], losses: Sequence[tuple[str, str]], csv: Path, svg: Path, png: Path
+    logs: Logs, losses: Losses, csv: Annotated[Path, "the drawn means, written"], svg: Svg, png: Png
 ) -> None:
-    """Write and draw the students' loss and gradient norm by modality, as means over stretches of steps.
+    """Summarise and draw loss and gradient norm of students.
 
-    `losses` says of each student what its loss is, with the unit.
+    Curves are by modality, as means over stretches of steps.
     """
     curves = _of_students(logs, summarise_log)
     write_text(csv, curves[CURVE_COLUMNS].to_csv(index=False, lineterminator="\n"))
@@ -56,11 +67,11 @@ def training_curves(
 
 
 def batching_curves(
-    logs: Mapping[str, Sequence[Path]], losses: Sequence[tuple[str, str]], csv: Path, svg: Path, png: Path
+    logs: Logs, losses: Losses, csv: Annotated[Path, "the drawn means, written"], svg: Svg, png: Png
 ) -> None:
-    """Write and draw students' loss and gradient norm by how their batches were made (Figure 5 of the paper).
+    """Draw the training of students by their batching.
 
-    The students' losses must be comparable: one read-out, one kind of labels.
+    It is Figure 5 of the paper.  The students' losses must be comparable: one read-out, one kind of labels.
     """
     curves = _of_students(logs, summarise_batching)
     write_text(csv, curves[BATCHING_COLUMNS].to_csv(index=False, lineterminator="\n"))

@@ -1,6 +1,7 @@
 """Figures 4 and 6 of the paper: how the probabilities of people, teachers and students are spread."""
 
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from umui.arguments import Png, Svg
 from umui.reporting.figures.curves import COLOURS, GREY, TEXT_WIDTH_IN, save
 from umui.tables import MODALITIES
 
@@ -15,8 +17,8 @@ PEOPLE = ("annotators", "true probability")
 """What all others are compared with: the first that there is."""
 
 
-def distributions_figure(csv: Path, svg: Path, png: Path) -> None:
-    """Draw the histograms of the stage ``distributions``."""
+def distributions_figure(csv: Annotated[Path, "as written by the stage distributions"], svg: Svg, png: Png) -> None:
+    """Draw the histograms of probabilities."""
     bins = pd.read_csv(csv)
     save(lambda: draw_distributions(bins), svg, png)
 
