@@ -38,7 +38,6 @@ class OneClaimEach(torch.nn.Module):
         with torch.no_grad():
             features = tower_features(self.student.thinker, premises)
         states_BTH = hidden_states(self.student.thinker, batch, features)
-        assert self.student.head is not None
         logits_NI = self.student.head(states_BTH[batch.rows_N, batch.ends_N])
         return {"loss": divergence(self.student, logits_NI, labels).mean()}
 

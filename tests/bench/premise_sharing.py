@@ -69,7 +69,7 @@ class Case:
     def predict_ours(self) -> None:
         """Predict all hypotheses in one batch."""
         batch = pack([self.premise], [self.suffixes], self.encoder.pad_token)
-        self.student.masses(batch, tower_features(self.student.thinker, batch.premises))
+        self.student.head.masses(self.student.thinker, batch, tower_features(self.student.thinker, batch.premises))
 
     @torch.no_grad()
     def predict_other(self) -> None:
@@ -86,7 +86,6 @@ def plain_logits(student: Student, encoder: Encoder, premise: EncodedPremise, su
     states_BTH = hidden_states(student.thinker, batch, features)
     everywhere_BTV = student.thinker.lm_head(states_BTH)  # as a plain forward does; not used further
     assert everywhere_BTV.shape[1] == states_BTH.shape[1]
-    assert student.head is not None
     logits: torch.Tensor = student.head(states_BTH[batch.rows_N, batch.ends_N])
     return logits
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from umui.config.students import READ_OUTS
+
 PACKAGE = Path(__file__).parents[2] / "workflow" / "umui"
 FLOORS = (
     {"tables", "environments"},
@@ -61,6 +63,15 @@ def test_only_the_rooms_of_models_import_torch(path: Path) -> None:
         return
     heavy = {name.split(".")[0] for name in imported(path)} & HEAVY
     assert not heavy, f"{path} imports {heavy}"
+
+
+def test_a_head_is_found_by_its_name_alone() -> None:
+    """Else its code would be that of students with another head, and an edit would train them all again."""
+    folder = PACKAGE / "students" / "heads"
+    heads = {path.stem for path in folder.glob("*.py")} - {"__init__", "head"}
+    assert heads == READ_OUTS.keys()
+    naming = {path for path in MODULES if imported(path) & {f"umui.students.heads.{name}" for name in heads}}
+    assert naming == {PACKAGE / "students" / "published.py"}, "the published checkpoint has the head of CLUE-D"
 
 
 def test_package_files_stay_empty() -> None:

@@ -10,6 +10,7 @@ import yaml
 from dry_runs import plan
 
 from umui.config.datasets import dataset_from_json
+from umui.datasets.importing import files_of
 
 ROOT = Path(__file__).parents[2]
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
@@ -70,10 +71,18 @@ def test_no_wrapped_command_knows_where_the_clone_is(clone: Path) -> None:
     assert not [command for command in commands if str(clone) in command]
 
 
+def test_a_student_carries_the_code_of_its_own_head(clone: Path) -> None:
+    planned = plan(clone, "--printshellcmds").stdout
+    found = re.findall(r"--code (\w+) [^\n]*--outputs results/(?:students|predictions/students)/([\w.-]+)", planned)
+    codes = {student: {code for code, other in found if other == student} for _, student in found}
+    assert len(codes["clue-d"] | codes["clue-t"]) == 4, "of training and of prediction, for each of two heads"
+    assert (codes["ratio-1"], codes["ratio-1-t"]) == (codes["clue-d"], codes["clue-t"])
+
+
 @pytest.mark.parametrize("overlay", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
 def test_overlays_plan(clone: Path, overlay: Path) -> None:
     for dataset in yaml.safe_load(overlay.read_text()).get("datasets", {}).values():
-        for file in dataset_from_json(json.dumps(dataset)).files if dataset and "kind" in dataset else []:
+        for file in files_of(dataset_from_json(json.dumps(dataset))) if dataset and "kind" in dataset else []:
             (clone / file).parent.mkdir(parents=True, exist_ok=True)
             (clone / file).touch()
     result = plan(clone, "--configfile", str(overlay))

@@ -1,4 +1,5 @@
 """The pipeline is run once for all tests that look at it: with damaged media in it, and killed twice on the way.
+Its stages record what they execute, of which test_definitions.py makes use.
 
 Environments are those of the repository, so that they are built once.
 """
@@ -17,7 +18,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Clone:
-    return Clone.of_repository(tmp_path_factory.mktemp("clone"), store)
+    clone = Clone.of_repository(tmp_path_factory.mktemp("first") / "clone", store)
+    clone.record()
+    return clone
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from repository_copy import copy_repository
 
 TARGETS = ("results/table3.csv", "results/coverage.csv", "results/comparisons.csv", "results/figures/training.svg")
 SHARED = ("shared.yaml",)  # an overlay of the clone: results go to a store
+RECORD = "executed.txt"  # beside a clone: what its stages executed (recording/sitecustomize.py)
 JOURNAL = "results/journals/tiny-teacher/0"
 
 
@@ -33,6 +35,10 @@ class Clone:
         copy_repository(path)
         (path / SHARED[0]).write_text(yaml.safe_dump({"store": str(store)}))
         return cls(path)
+
+    def record(self) -> None:
+        """Let every Python of every stage record the definitions that it executes."""
+        shutil.copy(Path(__file__).parent / "recording" / "sitecustomize.py", self.path / "workflow")
 
     def command(self, *arguments: str, overlays: tuple[str, ...] = ()) -> list[str]:
         configs = ["configs/ci.yaml", *overlays]

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -89,16 +90,36 @@ def test_another_aggregation_asks_nothing(run: Clone, change: dict[str, Any]) ->
 def test_an_edit_reruns_its_stage_and_what_follows(run: Clone) -> None:
     module, elsewhere = (run.path / "workflow/umui" / name for name in ("votes/aggregation.py", "students/student.py"))
     texts = module.read_text(), elsewhere.read_text()
-    module.write_text(texts[0] + "\nEDITED = True\n")
+    edit(module, "lead > 0", "0 < lead")
     elsewhere.write_text(texts[1] + "\n# a comment\n")
     both_judges = {"aggregate_votes": 4, "predict_by_labels": 4, "evaluate": 9}
     assert run.planned() == CHAIN | both_judges
     module.write_text(texts[0])
-    metrics = run.path / "workflow/umui/evaluation/metrics/errors.py"
-    text = metrics.read_text()
-    metrics.write_text(text + "\nEDITED = True\n")
+    metrics = run.path / "workflow/umui/evaluation/metrics/metric.py"
+    text = edit(metrics, "where=denominator != 0", "where=0 != denominator")
     assert run.planned() == {"evaluate": 10, "table": 1, "compare": 1}
     metrics.write_text(text)
+
+
+def edit(file: Path, old: str, new: str) -> str:
+    """Replace words that stand once in a file; return what it said before."""
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
+    return text
+
+
+def test_what_no_stage_reaches_reruns_nothing_and_a_page_only_its_table(run: Clone) -> None:
+    package = run.path / "workflow/umui"
+    module, page = package / "files/parquet.py", package / "reporting/templates/table3.jinja"
+    texts = module.read_text(), page.read_text()
+    module.write_text(texts[0] + "\n\ndef unused() -> None:\n    pass\n")
+    shutil.copy(package / "prompts/templates/scalar-v1.jinja", package / "prompts/templates/scalar-v2.jinja")
+    assert run.planned() == {}
+    page.write_text(texts[1] + "More words.\n")
+    assert run.planned() == {"table": 1}
+    module.write_text(texts[0])
+    page.write_text(texts[1])
 
 
 def test_touched_files_and_comments_rerun_nothing(run: Clone) -> None:

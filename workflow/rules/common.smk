@@ -1,13 +1,14 @@
 """Helpers of the rules: the checked configuration, environments, and the names of files.  No rules.
 
 What changes a result is among a rule's parameters: the settings that it uses, as JSON, and `code`, the digest of the
-stage's own modules.  Snakemake sees neither config read in a shell line nor imported modules.  What a long stage says
-of its progress goes to its log and, with the rule's name before it, to the terminal.
+definitions that its stage reaches.  Snakemake sees neither config read in a shell line nor imported modules.  What a
+long stage says of its progress goes to its log and, with the rule's name before it, to the terminal.
 """
 
 import os
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -15,11 +16,13 @@ from snakemake.exceptions import WorkflowError
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT / "workflow"))
 
+from umui.datasets.importing import files_of
 from umui.environments import build as environment
 from umui.cli import STAGES
-from umui.files.code import source_digest
+from umui.files.code import code_digest
 from umui.config.judges import NOT_IDENTITY
 from umui.config.loading import ConfigError, load
+from umui.config.students import loss_name
 from umui.prompts.rendering import answer_form
 from umui.asking.journal import journal_file
 
@@ -73,10 +76,12 @@ wildcard_constraints:
     control="constant|majority|hypothesis-only",
 
 
-def code(stage, *adapters):
-    """The digest of a stage's code, and of what it finds by name: it is rerun when, and only when, that changes."""
-    modules = [name.partition(":")[0] for name in (STAGES[stage], *adapters)]
-    return "".join(source_digest(f"umui.{module}") for module in modules)
+def code(stage, *adapters, templates=()):
+    """The digest of a stage's code, of what it finds by name, and of the templates that it fills in (room:name)."""
+    try:
+        return code_digest(STAGES[stage], *adapters, templates=templates)
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def environment_name(family):
@@ -199,6 +204,11 @@ def training_labels(student):
         for dataset, source in CONFIG.students[student].sources.items()
         if source.teacher
     }
+
+
+def head_entry(student):
+    """A student's head: what its stages find by the name of its read-out."""
+    return f"students.heads.{CONFIG.students[student].read_out}:HEAD"
 
 
 def label_arguments(student):

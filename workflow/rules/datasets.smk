@@ -39,7 +39,7 @@ rule build_urn:
 
 rule import_items:
     input:
-        files=lambda wildcards: CONFIG.datasets[wildcards.dataset].files,
+        files=lambda wildcards: files_of(CONFIG.datasets[wildcards.dataset]),
     output:
         item_tables="results/items/{dataset}/items.parquet",
         left_out="results/items/{dataset}/left_out.parquet",

@@ -31,7 +31,9 @@ rule make_model:
         media=lambda _: CONFIG.media.as_json(),
         name="{model}",
         prompt=lambda wildcards: prompt_of_model(wildcards.model),
-        code=code("make-model"),
+        code=lambda wildcards: code(
+            "make-model", templates=[f"prompts:{prompt_of_model(wildcards.model)}"]
+        ),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} --gpus {resources.gpu} -- \

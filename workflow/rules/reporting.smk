@@ -29,7 +29,7 @@ rule table:
         ratios=lambda wildcards: (
             negative_ratios() if wildcards.table == "table4" else ""
         ),
-        code=code("table"),
+        code=lambda wildcards: code("table", templates=[f"reporting:{wildcards.table}"]),
     shell:
         """
         python -m umui.cli table --table {params.table} --settings {params.settings:q} --metrics {input.metrics} \
@@ -74,7 +74,7 @@ rule paper_comparison:
     conda:
         "../../envs/core.yaml"
     params:
-        code=code("paper-comparison"),
+        code=code("paper-comparison", templates=["papers.clue:comparison"]),
     shell:
         """
         python -m umui.cli paper-comparison --published {input.published} --metrics {input.metrics} \
@@ -149,7 +149,7 @@ rule impact_page:
     params:
         old=lambda wildcards: TEACHERS[wildcards.old].title,
         new=lambda wildcards: TEACHERS[wildcards.new].title,
-        code=code("impact-page"),
+        code=code("impact-page", templates=["reporting:impact"]),
     shell:
         """
         python -m umui.cli impact-page --old {params.old:q} --new {params.new:q} --moves {input.moves} \
@@ -318,7 +318,12 @@ rule cost:
         "../../envs/core.yaml"
     params:
         config=lambda _: CONFIG.as_json(),
-        code=code("cost"),
+        code=code(
+            "cost",
+            templates=[
+                f"prompts:{student.prompt}" for student in CONFIG.students.values()
+            ],
+        ),
     shell:
         """
         python -m umui.cli cost --settings {params.config:q} --items {input.item_tables} --csv {output.csv} 2>{log}

@@ -37,7 +37,11 @@ rule train_student:
         ranks=lambda wildcards: CONFIG.students[wildcards.student].training.ranks,
         name="{student}",
         checkpoints="results/checkpoints/{student}",
-        code=code("train-student"),
+        code=lambda wildcards: code(
+            "train-student",
+            head_entry(wildcards.student),
+            templates=[f"prompts:{CONFIG.students[wildcards.student].prompt}"],
+        ),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} \
@@ -84,7 +88,11 @@ rule predict:
         splits=PREDICTED_SPLITS,
         shard="{shard}",
         shards=CONFIG.shards,
-        code=code("predict"),
+        code=lambda wildcards: code(
+            "predict",
+            head_entry(wildcards.student),
+            templates=[f"prompts:{CONFIG.students[wildcards.student].prompt}"],
+        ),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} --gpus {resources.gpu} -- \

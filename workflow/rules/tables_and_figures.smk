@@ -62,13 +62,8 @@ def negative_ratios():
 
 def losses():
     """What each student's loss is, as a stage's arguments."""
-    of_distributions = {"kl": "KL divergence (nats)", "mse": "squared error of mean"}
-    of_texts = "cross-entropy (nats a token)"
     names = {
-        student.title: (
-            of_texts if student.read_out == "text" else of_distributions[student.loss]
-        )
-        for student in CONFIG.students.values()
+        student.title: loss_name(student) for student in CONFIG.students.values()
     }
     return " ".join(f"--loss '{title}' '{name}'" for title, name in names.items())
 

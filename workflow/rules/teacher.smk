@@ -52,7 +52,9 @@ rule ask:
         chosen=lambda wildcards: shards_of_job(**wildcards),
         shards=CONFIG.shards,
         journal="results/journals/{judge}",
-        code=code("ask"),
+        code=lambda wildcards: code(
+            "ask", templates=[f"prompts:{CONFIG.judges[wildcards.judge].prompt}"]
+        ),
     shell:
         """
         {params.job} --code {params.code} --inputs {input} --outputs {output} --keeps {params.journals} \

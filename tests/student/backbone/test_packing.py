@@ -126,9 +126,9 @@ def test_a_hypothesis_that_sees_another_shows(
     as_read(way, monkeypatch)
     encoder = Encoder(model, "claim-v1", MEDIA, Evidence.read([world["evidence"]]))
     batch = packed(encoder, dict.fromkeys(premises_of(world, "text")[:2], HYPOTHESES))
-    wanted_NI = student.masses(batch, [(None, None)] * 2)
+    wanted_NI = student.head.masses(student.thinker, batch, [(None, None)] * 2)
     shown = torch.where(batch.segments_BT > 0, 1, batch.segments_BT)
-    seen_NI = student.masses(dataclasses.replace(batch, segments_BT=shown), [(None, None)] * 2)
+    seen_NI = student.head.masses(student.thinker, dataclasses.replace(batch, segments_BT=shown), [(None, None)] * 2)
     assert (seen_NI - wanted_NI).abs().max() > 0.01
 
 
@@ -192,7 +192,7 @@ def test_no_logits_over_the_vocabulary(model: Omni, student: Student, world: dic
     with pytest.raises(AssertionError, match="head was run"):
         model.thinker.lm_head(torch.zeros(1, model.thinker.config.text_config.hidden_size))
     student(batch, [(None, None)] * 2, torch.linspace(0, 1, 8)).sum().backward()
-    student.masses(batch, [(None, None)] * 2)
+    student.head.masses(student.thinker, batch, [(None, None)] * 2)
 
 
 @pytest.mark.parametrize("modality", MODALITIES)

@@ -16,8 +16,8 @@ from umui.backbone.packing import pack
 from umui.evidence.decoded import Evidence, Premise
 from umui.files.digests import shard_of
 from umui.files.parquet import read_rows
-from umui.students import predict as prediction
 from umui.students.directory import load
+from umui.students.heads import text
 from umui.students.targets import expectation
 from umui.tables import ITEMS
 
@@ -64,7 +64,7 @@ def test_a_view_withholds_the_other_stream(
     encoded = encoder.encode([premise])
     batch = pack(encoded, [[encoder.hypothesis(premise, item["hypothesis"])]], encoder.pad_token)
     with torch.no_grad():
-        (wanted,) = expectation(trained.masses(batch, tower_features(model.thinker, encoded)))
+        (wanted,) = expectation(trained.head.masses(trained.thinker, batch, tower_features(model.thinker, encoded)))
     assert row["probability"] == pytest.approx(float(wanted), abs=1e-5)
 
 
@@ -86,8 +86,8 @@ def test_answers_in_words_are_read_strictly(
     student = run(settings, base, world, tmp_path)
     tokenizer = omni.load(base, torch.float32).processor.tokenizer
     said = ["<answer>0.65</answer>", "<answer>1.65</answer>", "surely", ""]
-    answers = [tokenizer(text)["input_ids"] for text in said]
-    monkeypatch.setattr(prediction, "greedy", lambda thinker, premises, *rest: answers * len(premises))
+    answers = [tokenizer(words)["input_ids"] for words in said]
+    monkeypatch.setattr(text, "greedy", lambda thinker, premises, *rest: answers * len(premises))
     rows = predict(student, base, world, tmp_path / "rows", settings)
     answered = [row for row in rows if row["status"] != "no_evidence"]
     wanted = {"0": ("ok", 0.65), "1": ("unparsed", None), "2": ("unparsed", None), "3": ("unparsed", None)}

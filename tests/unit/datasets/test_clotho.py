@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from umui.config.datasets import Clotho
-from umui.datasets.clotho import pairs
+from umui.datasets.clotho import files, pairs
 from umui.datasets.importing import Pair
 from umui.tables import LeftOut
 
@@ -156,7 +156,7 @@ def test_a_missing_sentence_costs_no_other(annotations: Path) -> None:
 def test_the_workflow_waits_for_the_splits_that_are_used(annotations: Path) -> None:
     (annotations / "clotho_entailment_evaluation.csv").unlink()
     (annotations / "clotho_entailment_validation.csv").unlink()
-    named = [Path(file).stem.split("_")[-1] for file in settings(annotations).files]
+    named = [Path(file).stem.split("_")[-1] for file in files(settings(annotations))]
     assert named == ["development", "validation"]
 
 

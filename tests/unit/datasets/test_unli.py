@@ -8,7 +8,7 @@ import pytest
 
 from umui.config.datasets import Unli
 from umui.datasets.importing import Pair
-from umui.datasets.unli import pairs
+from umui.datasets.unli import files, pairs
 from umui.tables import LeftOut
 
 PAIRS = [
@@ -110,8 +110,8 @@ def test_the_workflow_is_told_which_files_there_are(jsonl: Path) -> None:
     def settings(directory: Path) -> Unli:
         return Unli(kind="unli", directory=str(directory), test_split="test")
 
-    assert settings(jsonl).files == [str(jsonl / f"{name}.jsonl") for name in ("train", "validation", "test")]
-    assert settings(jsonl / "nowhere").files == [str(jsonl / "nowhere")]
+    assert files(settings(jsonl)) == [str(jsonl / f"{name}.jsonl") for name in ("train", "validation", "test")]
+    assert files(settings(jsonl / "nowhere")) == [str(jsonl / "nowhere")]
 
 
 @pytest.mark.parametrize(

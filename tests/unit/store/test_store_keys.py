@@ -59,7 +59,7 @@ def test_the_code_of_an_imported_module_is_in_the_key(two: Clone, tmp_path: Path
     """Snakemake's own cache knows the shell line alone, and fetches what older code has made."""
     package = tmp_path / "copy" / "umui"
     shutil.copytree(PACKAGE / "umui", package, ignore=shutil.ignore_patterns("__pycache__"))
-    asked = "import sys; from umui.files.code import source_digest; print(source_digest('umui.evaluation.evaluate'))"
+    asked = "from umui.files.code import code_digest; print(code_digest('evaluation.evaluate:evaluate'))"
 
     def digest() -> str:
         command = [sys.executable, "-c", asked]
@@ -68,8 +68,8 @@ def test_the_code_of_an_imported_module_is_in_the_key(two: Clone, tmp_path: Path
         ).stdout.strip()
 
     before = digest()
-    imported = package / "evaluation" / "metrics" / "errors.py"
-    imported.write_text(imported.read_text() + "\nEDITED = True\n")
+    imported = package / "evaluation" / "metrics" / "metric.py"
+    imported.write_text(imported.read_text().replace("where=denominator != 0", "where=0 != denominator"))
     assert two.run(code=before) == 1
     assert two.run(code=digest()) == 1
     assert two.run(code=before) == 0

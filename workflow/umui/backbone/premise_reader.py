@@ -19,8 +19,17 @@ from umui.backbone.forward import Features, tower_features
 from umui.backbone.packing import EncodedPremise
 from umui.config.models import Media
 from umui.evidence.decoded import Premise
-from umui.files.code import source_digest
+from umui.files.code import code_digest
 from umui.files.digests import digest_json
+
+MAKERS = (
+    "backbone.omni:load",
+    "evidence.decoded:Evidence",
+    "backbone.encoding:Encoder",
+    "backbone.premise_reader:PremiseReader",
+    "backbone.feature_cache:FeatureCache",
+)
+"""Where features come from: the model, what it is shown, how that is encoded and read, and how it is kept."""
 
 MEMORY_BYTES = 4 << 30  # of what is remembered where nothing is kept on disk; beyond it premises are read anew
 
@@ -49,7 +58,7 @@ def shelf(
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
         "versions": [torch.__version__, transformers.__version__],
-        "code": source_digest("umui.backbone.premise_reader"),
+        "code": code_digest(*MAKERS),
     }
     cache = FeatureCache(directory, limit_mb * 10**6)
     yield Shelf(cache, digest_json(identity))

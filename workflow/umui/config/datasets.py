@@ -1,13 +1,11 @@
 """The configuration of data sets, by kind: where a data set's files are, and what becomes of its splits."""
 
 import math
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
 from umui.config.base import Count, Distinct, Positive, Settings, Share
-from umui.tables import Split
 
 
 class Premises(Settings):
@@ -56,11 +54,6 @@ class Manifest(Settings):
     kind: Literal["manifest"]
     file: str = Field(description="path of the manifest; media paths in it are relative to its directory")
 
-    @property
-    def files(self) -> list[str]:
-        """The files that the items are made of, media apart."""
-        return [self.file]
-
 
 class Unli(Settings):
     """Uncertain natural language inference: a person's probability for each SNLI pair (Chen et al., ACL 2020)."""
@@ -70,27 +63,6 @@ class Unli(Settings):
     test_split: Literal["validation", "test"] = Field(
         description="which of its splits becomes our test; with validation (the paper's) its test split is unused"
     )
-
-    @property
-    def roles(self) -> dict[str, Split | None]:
-        """What each of its splits is to us; null: unused."""
-        kept = self.test_split == "test"
-        return {"train": "train", "validation": "validation" if kept else "test", "test": "test" if kept else None}
-
-    @property
-    def layouts(self) -> list[dict[str, Path]]:
-        """The files of its splits in either layout: the release's CSV, then JSONL."""
-        directory = Path(self.directory)
-        release = {"train": "train", "validation": "dev", "test": "test"}
-        return [
-            {split: directory / f"{name}.csv" for split, name in release.items()},
-            {split: directory / f"{split}.jsonl" for split in release},
-        ]
-
-    @property
-    def files(self) -> list[str]:
-        """The files that are there, in either layout; the directory itself when none is."""
-        return [str(path) for layout in self.layouts for path in layout.values() if path.is_file()] or [self.directory]
 
 
 class Clotho(Settings):
@@ -118,26 +90,6 @@ class Clotho(Settings):
             raise ValueError("caption: null, but premise: caption needs the number of one, 0 to 4")
         return self
 
-    @property
-    def roles(self) -> dict[str, Split | None]:
-        """What each of its splits is to us; null: unused."""
-        kept = self.test_split == "evaluation"
-        return {
-            "development": "train",
-            "validation": "validation" if kept else "test",
-            "evaluation": "test" if kept else None,
-        }
-
-    def annotations_of(self, split: str) -> Path:
-        """Return the file of one of its splits."""
-        return Path(self.annotations) / f"clotho_entailment_{split}.csv"
-
-    @property
-    def files(self) -> list[str]:
-        """The files of the splits that are used, and of an unused one where it is there."""
-        files = {self.annotations_of(split): role for split, role in self.roles.items()}
-        return [str(path) for path, role in files.items() if role is not None or path.is_file()]
-
 
 class WikiVideo(Settings):
     """Claims about events, and which of an event's videos support them; docs/wikivideo.md has the rules."""
@@ -157,11 +109,6 @@ class WikiVideo(Settings):
     negatives: Annotated[list[Literal["train", "test"]], Distinct] = Field(
         description="splits in which a claim also goes with its event's other videos, as not supported"
     )
-
-    @property
-    def files(self) -> list[str]:
-        """The files that the items are made of, media apart."""
-        return [self.annotations] if self.judgments is None else [self.annotations, self.judgments]
 
 
 Dataset = Annotated[Urn | Manifest | Unli | Clotho | WikiVideo, Field(discriminator="kind")]

@@ -65,7 +65,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def judge_of_parts(settings: Mapping[str, Any], circumstances: Mapping[str, Any]) -> Judge:
-    """Return the judge of a section that came in two parts: without its CIRCUMSTANCES, and these.
+    """Return the judge of a section that came in two parts: without what no answer depends on (NOT_IDENTITY), and that.
 
     Raises ValueError naming the options that bring them.
     """

@@ -1,5 +1,7 @@
 """The configuration of students: what they learn from, how, and how they answer."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -81,3 +83,33 @@ class Student(Settings):
     lora: Lora
     training: Training
     batch_premises: Count = Field(description="premises of a batch in prediction")
+
+
+@dataclass(frozen=True)
+class ReadOut:
+    """What planning and tables, which are made without torch, say of a read-out."""
+
+    keys: frozenset[str]
+    """Those keys of a student that this read-out uses and that not every read-out does."""
+    loss: str | Mapping[str, str]
+    """The loss' name with its unit; where the student's `loss` chooses among several, that of each."""
+
+
+READ_OUTS = {
+    "distribution": ReadOut(
+        frozenset({"bins", "sigma", "target", "loss"}), {"kl": "KL divergence (nats)", "mse": "squared error of mean"}
+    ),
+    "text": ReadOut(frozenset(), "cross-entropy (nats a token)"),
+}
+
+
+def loss_name(student: Student) -> str:
+    """Return the name of a student's loss, with its unit."""
+    loss = READ_OUTS[student.read_out].loss
+    return loss if isinstance(loss, str) else loss[student.loss]
+
+
+def unused_keys(student: Student) -> set[str]:
+    """Return the keys that other read-outs use, and the student's does not."""
+    every = {key for read_out in READ_OUTS.values() for key in read_out.keys}
+    return every - READ_OUTS[student.read_out].keys

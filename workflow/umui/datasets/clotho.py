@@ -48,13 +48,34 @@ def pairs(settings: Clotho) -> Iterator[Pair | LeftOut]:
 
     Raises ValueError when a file lacks a column, or when the sounds' directory of a split is missing.
     """
-    for own_split, split in settings.roles.items():
-        path = settings.annotations_of(own_split)
+    for own_split, split in roles(settings).items():
+        path = annotations_of(settings, own_split)
         if split is not None:
             yield from _pairs_of(settings, path, own_split, split)
         elif path.is_file():
             count = sum(1 for _ in _rows(path))
             yield unused(str(path), "", count, f"test_split: {settings.test_split}; the {own_split} split is not used")
+
+
+def files(settings: Clotho) -> list[str]:
+    """Return the files of the splits that are used, and of an unused one where it is there."""
+    named = {annotations_of(settings, split): role for split, role in roles(settings).items()}
+    return [str(path) for path, role in named.items() if role is not None or path.is_file()]
+
+
+def roles(settings: Clotho) -> dict[str, Split | None]:
+    """Return what each of its splits is to us; null: unused."""
+    kept = settings.test_split == "evaluation"
+    return {
+        "development": "train",
+        "validation": "validation" if kept else "test",
+        "evaluation": "test" if kept else None,
+    }
+
+
+def annotations_of(settings: Clotho, split: str) -> Path:
+    """Return the file of one of its splits."""
+    return Path(settings.annotations) / f"clotho_entailment_{split}.csv"
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Row | Fault]]:

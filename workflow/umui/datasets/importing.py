@@ -1,7 +1,8 @@
 """From a data set's own rows to its items: the part that all adapters share.
 
-An adapter is a module named after the `kind` of its data set, with ``pairs(settings)``: it reads the data set's files
-and yields a `Pair` for each premise and hypothesis, and a `LeftOut` for each row or field that becomes none.
+An adapter is a module named after the `kind` of its data set.  Its ``files(settings)`` names the files that the items
+are made of, media apart.  Its ``pairs(settings)`` reads them and yields a `Pair` for each premise and hypothesis, and a
+`LeftOut` for each row or field that becomes none.
 
 Items are written in order, whatever the order of the pairs, and a million of them must not fill the memory: they are
 first sorted into piles on the disk, whose order is that of the items, and then within each pile.
@@ -67,8 +68,18 @@ def import_items(
 
     The adapter of its kind reads them; `write_items` says what becomes of what it finds.
     """
-    adapter = importlib.import_module(f"umui.datasets.{settings.kind}")
-    write_items(adapter.pairs(settings), dataset, items, left_out, workers)
+    write_items(_adapter(settings).pairs(settings), dataset, items, left_out, workers)
+
+
+def files_of(settings: Any) -> list[str]:
+    """Return the files that a data set's items are made of, media apart.  An urn world is made of none."""
+    files: list[str] = _adapter(settings).files(settings)
+    return files
+
+
+def _adapter(settings: Any) -> Any:
+    """A digest of code does not see what is found by this name: the rule import_items names it."""
+    return importlib.import_module(f"umui.datasets.{settings.kind}")
 
 
 def write_items(found: Iterable[Pair | LeftOut], dataset: str, items: Path, left_out: Path, workers: int) -> None:

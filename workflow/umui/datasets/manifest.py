@@ -44,6 +44,11 @@ def pairs(settings: Manifest) -> Iterator[Pair | LeftOut]:
             yield malformed(settings.file, number, fault)
 
 
+def files(settings: Manifest) -> list[str]:
+    """Return the files that the items are made of, media apart."""
+    return [settings.file]
+
+
 def _rows(path: Path) -> Iterator[tuple[int, Row | Fault]]:
     """Yield each row with its number as an editor shows it."""
     if path.suffix == ".csv":

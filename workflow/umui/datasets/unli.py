@@ -22,7 +22,7 @@ def pairs(settings: Unli) -> Iterator[Pair | LeftOut]:
     Raises ValueError when the directory holds both layouts, neither, or not all the splits that are needed.
     """
     layout = _layout(settings)
-    for own_split, split in settings.roles.items():
+    for own_split, split in roles(settings).items():
         path = layout[own_split]
         if split is not None:
             yield from _pairs_of(path, split)
@@ -31,15 +31,38 @@ def pairs(settings: Unli) -> Iterator[Pair | LeftOut]:
             yield unused(str(path), "", count, f"test_split: {settings.test_split}; the {own_split} split is not used")
 
 
+def files(settings: Unli) -> list[str]:
+    """Return the files that are there, in either layout; the directory itself when none is."""
+    return [str(path) for layout in layouts(settings) for path in layout.values() if path.is_file()] or [
+        settings.directory
+    ]
+
+
+def roles(settings: Unli) -> dict[str, Split | None]:
+    """Return what each of its splits is to us; null: unused."""
+    kept = settings.test_split == "test"
+    return {"train": "train", "validation": "validation" if kept else "test", "test": "test" if kept else None}
+
+
+def layouts(settings: Unli) -> list[dict[str, Path]]:
+    """Return the files of its splits in either layout: the release's CSV, then JSONL."""
+    directory = Path(settings.directory)
+    release = {"train": "train", "validation": "dev", "test": "test"}
+    return [
+        {split: directory / f"{name}.csv" for split, name in release.items()},
+        {split: directory / f"{split}.jsonl" for split in release},
+    ]
+
+
 def _layout(settings: Unli) -> dict[str, Path]:
-    found = [layout for layout in settings.layouts if any(path.is_file() for path in layout.values())]
-    names = " or ".join(", ".join(path.name for path in layout.values()) for layout in settings.layouts)
+    found = [layout for layout in layouts(settings) if any(path.is_file() for path in layout.values())]
+    names = " or ".join(", ".join(path.name for path in layout.values()) for layout in layouts(settings))
     if len(found) > 1:
-        there = ", ".join(Path(file).name for file in settings.files)
+        there = ", ".join(Path(file).name for file in files(settings))
         raise ValueError(f"{settings.directory}: holds files of both layouts ({there}); keep those of one: {names}")
     if not found:
         raise ValueError(f"{settings.directory}: holds no file of UNLI; put {names} there")
-    for own_split, role in settings.roles.items():
+    for own_split, role in roles(settings).items():
         if role is not None and not found[0][own_split].is_file():
             raise ValueError(f"{found[0][own_split]}: missing; test_split: {settings.test_split} needs this split")
     return found[0]

@@ -76,6 +76,11 @@ def pairs(settings: WikiVideo) -> Iterator[Pair | LeftOut]:
         say(f"{len(matched)} of {len(judgments)} judged pairs of claim and video found")
 
 
+def files(settings: WikiVideo) -> list[str]:
+    """Return the files that the items are made of, media apart."""
+    return [settings.annotations] if settings.judgments is None else [settings.annotations, settings.judgments]
+
+
 def is_supported(support: Support, modality: Modality, rule: str) -> bool:
     """Return the label of a claim, given what of the video supports it and what of it is shown.
 

@@ -13,7 +13,6 @@ import torch
 from peft import PeftModel, get_peft_model_state_dict
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from umui.backbone import omni
 from umui.backbone.omni import Omni
@@ -21,21 +20,23 @@ from umui.config.models import Media
 from umui.config.students import Student as StudentSettings
 from umui.files.atomic import read_json, write_json, write_text
 from umui.files.parquet import write_table
+from umui.students.heads.head import Head, head_of
 from umui.students.student import DTYPES, Reader, Student
 from umui.tables import TRAINING_LOG
 
-ADAPTER, HEAD, USED_WITH = "adapter_model.safetensors", "confidence_head.safetensors", "clue.json"
+ADAPTER, HEAD_WEIGHTS, USED_WITH = "adapter_model.safetensors", "confidence_head.safetensors", "clue.json"
 PACKAGES = ("torch", "transformers", "peft", "deepspeed")
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a student must be used with: its prompt, its precision, the settings of its evidence, and its base.
+    """What a student must be used with: its head, prompt, precision, the settings of its evidence, and its base.
 
-    `bins` is null for a student that answers in words.
+    `read_out` names the head, and `head` holds the arguments that make it (`Head.used_with`).
     """
 
-    bins: int | None
+    read_out: str
+    head: Mapping[str, Any]
     prompt: str
     dtype: torch.dtype
     media_settings: Media
@@ -69,7 +70,7 @@ def write(
         model.processor.save_pretrained(made)
         shown = media_settings.model_copy(update={"ffmpeg": None})  # the path is this machine's, not the student's
         used_with = {
-            "bins": settings.bins if student.head is not None else None,
+            **_head_entries(settings.read_out, student.head.used_with(settings)),
             "prompt": settings.prompt,
             "dtype": settings.training.dtype,
             "media": shown.model_dump(mode="json"),
@@ -81,7 +82,7 @@ def write(
         versions = {package: version(package) for package in PACKAGES}
         card = {**run, **origin, "settings": settings.model_dump(mode="json"), "versions": versions}
         write_json(made / "run_card.json", card)
-        write_text(made / "README.md", _model_card(settings, origin, run, parameters, trained))
+        write_text(made / "README.md", _model_card(settings, student.head, origin, run, parameters, trained))
         write_table(made / "training_log.parquet", TRAINING_LOG, log)
         if output.exists():
             shutil.rmtree(output)
@@ -100,7 +101,8 @@ def describe(directory: Path) -> Description:
         raise ValueError(f"{file}: {error.strerror}; give the directory of a trained student") from error
     try:
         found["media_settings"] = Media.model_validate(found.pop("media"))
-        return Description(**{**found, "dtype": DTYPES[found["dtype"]]})
+        read_out, head = _head_named(found)
+        return Description(**{**found, "read_out": read_out, "head": head, "dtype": DTYPES[found["dtype"]]})
     except (KeyError, TypeError, ValidationError) as error:
         raise ValueError(f"{file}: not as this version writes it ({error}); train the student again") from error
 
@@ -123,14 +125,19 @@ def load(directory: Path, base: str, revision: str | None, dtype: torch.dtype) -
         adapted = PeftModel.from_pretrained(model.thinker, directory, autocast_adapter_dtype=False)
     if adapters.keys() != _adapters(adapted).keys():
         raise ValueError(f"{directory}: {ADAPTER} has other adapters than its configuration; train the student again")
-    head = None
-    if trained.bins is not None:
-        rows = load_file(directory / HEAD)
-        head = nn.Linear(model.thinker.config.text_config.hidden_size, trained.bins, bias=False, dtype=dtype)
-        if {name: weight.shape for name, weight in rows.items()} != {"weight": head.weight.shape}:
-            raise ValueError(f"{directory}: {HEAD} is no head of {trained.bins} rows alone; train the student again")
-        head.load_state_dict(rows)
-    return model, Reader(adapted, head).eval()
+    return model, Reader(adapted, _load_head(directory, trained, model, dtype)).eval()
+
+
+def _load_head(directory: Path, trained: Description, model: Omni, dtype: torch.dtype) -> Head:
+    hidden_size = model.thinker.config.text_config.hidden_size
+    head = head_of(trained.read_out)(hidden_size, dtype=dtype, **trained.head)
+    wanted = {name: weight.shape for name, weight in head.state_dict().items()}
+    weights = load_file(directory / HEAD_WEIGHTS) if wanted else {}
+    found = {name: weight.shape for name, weight in weights.items()}
+    if found != wanted:
+        raise ValueError(f"{directory}: {HEAD_WEIGHTS} has {found}, not {wanted}; train the student again")
+    head.load_state_dict(weights)
+    return head
 
 
 def _write_weights(directory: Path, student: Student, origin: Mapping[str, str | None]) -> None:
@@ -141,9 +148,9 @@ def _write_weights(directory: Path, student: Student, origin: Mapping[str, str |
     adapter_config["inference_mode"] = True
     plain = {key: sorted(value) if isinstance(value, set) else value for key, value in adapter_config.items()}
     write_json(directory / "adapter_config.json", plain)
-    if student.head is not None:
-        head = {name: weight.cpu().contiguous() for name, weight in student.head.state_dict().items()}
-        save_file(head, directory / HEAD, metadata={"format": "pt"})
+    head = {name: weight.cpu().contiguous() for name, weight in student.head.state_dict().items()}
+    if head:
+        save_file(head, directory / HEAD_WEIGHTS, metadata={"format": "pt"})
 
 
 def _adapters(adapted: Any) -> dict[str, torch.Tensor]:
@@ -152,14 +159,33 @@ def _adapters(adapted: Any) -> dict[str, torch.Tensor]:
     return weights
 
 
+def _head_entries(read_out: str, used_with: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of clue.json from which a head is made again.
+
+    CLUE-D and CLUE-T came first: `bins` alone, a number or null, tells them apart.  Any other head is named.
+    """
+    if read_out in ("distribution", "text"):
+        return {"bins": used_with.get("bins")}
+    return {"head": {**used_with, "read_out": read_out}}
+
+
+def _head_named(found: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Take these entries out of what clue.json holds; return the read-out's name and what the head is made with."""
+    if "head" in found:
+        head = {**found.pop("head")}
+        return head.pop("read_out"), head
+    bins = found.pop("bins")
+    return ("text", {}) if bins is None else ("distribution", {"bins": bins})
+
+
 def _model_card(
-    settings: StudentSettings, origin: Mapping[str, str | None], run: Mapping[str, Any], parameters: int, trained: int
+    settings: StudentSettings,
+    head: Head,
+    origin: Mapping[str, str | None],
+    run: Mapping[str, Any],
+    parameters: int,
+    trained: int,
 ) -> str:
-    read_out = (
-        f"a distribution over {settings.bins} probabilities from 0 to 1, whose mean is the answer (CLUE-D)"
-        if settings.read_out == "distribution"
-        else "text such as `<answer>0.65</answer>` (CLUE-T)"
-    )
     sources = "\n".join(
         f"* {dataset}: {', '.join(source.modalities)}; "
         + (f"labels of the teacher {source.teacher}, {source.label}" if source.teacher else "its own probabilities")
@@ -171,7 +197,7 @@ library_name: peft
 ---
 # A student for uncertain inference over text, sound and video
 
-Given a premise and a hypothesis it says how probable the hypothesis is, as {read_out}.
+Given a premise and a hypothesis it says how probable the hypothesis is, as {head.summary()}.
 
 * Base: {origin["base"]}, revision {origin["revision"]}, digest {str(origin["base_digest"])[:16]}
 * {parameters:,} parameters, of which {trained:,} were trained: adapters of rank {settings.lora.rank}

@@ -11,9 +11,7 @@ import torch
 
 from umui.arguments import Base, Features, FeaturesMb, Items, Option, Revision, Shard, Shards, Splits, Workers
 from umui.backbone.encoding import Encoder
-from umui.backbone.generation import greedy
 from umui.backbone.omni import Omni
-from umui.backbone.packing import Suffix, pack
 from umui.backbone.premise_reader import PremiseReader, Shelf, shelf
 from umui.config.models import Media
 from umui.config.students import Student
@@ -22,8 +20,8 @@ from umui.files.digests import shard_of
 from umui.files.parquet import read_table, write_table
 from umui.processes.progress import reported
 from umui.students import directory as student_directory
-from umui.students.student import Reader, answer_text, parse_answer
-from umui.students.targets import expectation
+from umui.students.heads.head import Answer
+from umui.students.student import Reader
 from umui.tables import ITEMS, MODALITIES, PREDICTIONS
 
 _COLUMNS = ["item_id", "split", "premise_id", "modality", "premise_text", "media_id", "hypothesis"]
@@ -94,7 +92,6 @@ def load(student: Path, base: str, revision: str | None) -> tuple[Omni, Reader]:
     return model, trained.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-Answer = tuple[str, float | None, list[float] | None]  # status, probability, distribution
 Asked = dict[Premise, list[tuple[str, str]]]  # item_id and hypothesis of each item
 
 
@@ -104,7 +101,6 @@ class Predictor:
     def __init__(self, student: Reader, encoder: Encoder, shelf: Shelf | None = None) -> None:
         self._student, self._encoder = student, encoder
         self._reader = PremiseReader(encoder, student.thinker, shelf, memory_bytes=0)
-        self._most_tokens = len(encoder.suffix("", answer_text(0)).answer)  # no answer of the trained form is longer
 
     @torch.no_grad()
     def answer(self, premises: Sequence[Premise], hypotheses: Sequence[Sequence[str]]) -> list[Answer]:
@@ -114,18 +110,8 @@ class Predictor:
             [self._encoder.hypothesis(premise, hypothesis) for hypothesis in group]
             for premise, group in zip(premises, hypotheses, strict=True)
         ]
-        if self._student.head is None:
-            texts = self._texts(encoded, features, suffixes)
-            return [("ok" if (said := parse_answer(text)) is not None else "unparsed", said, None) for text in texts]
-        batch = pack(encoded, suffixes, self._encoder.pad_token).to(self._student.thinker.device)
-        masses_NI = self._student.masses(batch, features)
-        both = zip(expectation(masses_NI).tolist(), masses_NI.tolist(), strict=True)
-        return [("ok", probability, masses) for probability, masses in both]
-
-    def _texts(self, encoded: Any, features: Any, suffixes: Sequence[Sequence[Suffix]]) -> list[str]:
-        thinker, ends = self._student.thinker, (self._encoder.end_token, self._encoder.pad_token)
-        answers = greedy(thinker, encoded, features, suffixes, self._most_tokens, *ends)
-        return [self._encoder.text(answer) for answer in answers]
+        student = self._student
+        return student.head.answers(student.thinker, self._encoder, encoded, features, suffixes)
 
 
 def _asked(items: Sequence[Path], splits: Sequence[str], shard: int, shards: int, view: View) -> Asked:

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from peft import PeftConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
-from torch import nn
 
 from umui.backbone import omni
 from umui.backbone.encoding import Encoder
@@ -23,6 +22,7 @@ from umui.config.models import Media
 from umui.evidence.decoded import AskedPremise, Evidence, Premise
 from umui.prompts import rendering
 from umui.students.directory import ADAPTER
+from umui.students.heads.distribution import Distribution
 from umui.students.student import Reader
 
 CONFIDENCE = re.compile(r"<CONF?_(\d+)>")
@@ -60,7 +60,7 @@ def load(directory: Path, dtype: torch.dtype) -> tuple[Omni, Reader]:
     if len(places) < 2 or sorted(places) != list(range(len(places))):
         raise ValueError(f"{directory}: the vocabulary lacks <CON_0>, <CON_1>, ... without gaps; this is no CLUE-D")
     rows_IH = model.thinker.lm_head.weight[[places[number] for number in range(len(places))]].detach()
-    head = nn.Linear(rows_IH.shape[1], rows_IH.shape[0], bias=False, dtype=dtype)
+    head = Distribution(rows_IH.shape[1], bins=rows_IH.shape[0], dtype=dtype)
     head.load_state_dict({"weight": rows_IH})
     return model, Reader(model.thinker, head).eval().to("cuda" if torch.cuda.is_available() else "cpu")
 

@@ -32,7 +32,7 @@ from umui.students.checkpoints import Checkpoints
 from umui.students.distributed import Place
 from umui.students.lookahead import Lookahead
 from umui.students.sampling import Sampler, Step, Unit
-from umui.students.student import DTYPES, Student, answer_text, stream
+from umui.students.student import DTYPES, Student, stream
 from umui.students.training_items import TrainingItems
 
 BETAS = (0.9, 0.98)
@@ -121,7 +121,7 @@ class TrainingLoop:
         checkpoints: Checkpoints,
     ) -> None:
         self.student = student
-        self._settings, self._training, self._place = settings, settings.training, place
+        self._training, self._place = settings.training, place
         self._reader, self._encoder, self._data, self._checkpoints = reader, encoder, data, checkpoints
         self._sampler = Sampler(settings.training, data.modalities(), data.n_hypotheses(), self._width)
         self.n_steps = self._sampler.n_steps()
@@ -218,8 +218,7 @@ class TrainingLoop:
             yield premise, asked
 
     def _suffix(self, premise: Premise, hypothesis: str, label: float) -> Suffix:
-        in_words = self._settings.read_out == "text"
-        return self._encoder.hypothesis(premise, hypothesis, answer_text(label) if in_words else None)
+        return self._encoder.hypothesis(premise, hypothesis, self.student.head.words(label))
 
     def _resume(self) -> int:
         """Load the latest whole checkpoint; return the number of steps already taken."""

@@ -28,6 +28,7 @@ from umui.prompts.rendering import claim_first
 from umui.students import directory as student_directory
 from umui.students import predict as prediction
 from umui.students import published
+from umui.students.heads.head import Answer
 from umui.students.predict import Predictor
 from umui.students.student import DTYPES, Reader
 from umui.tables import EVIDENCE, MODALITIES, MediaStatus, Modality
@@ -66,7 +67,7 @@ class Score:
     `distribution` holds the masses of N bins, which stand for the probabilities i / (N - 1); its mean is `probability`.
     `interval` is its central 80 %: from the first bin where the masses up to it reach 10 % to the first where they
     reach 90 %.  It says how sure the model is of its number, and has not been checked to hold any share of truths.
-    Both are None for a student that answers in words (CLUE-T).
+    Both are None for a student that gives no distribution, such as CLUE-T.
     """
 
     probability: float
@@ -264,7 +265,7 @@ def _fault(path: Path, done: Extract) -> Unscorable | None:
     return Unscorable(found.status, f"{reason}; {REMEDIES[found.status]}")
 
 
-def _score(answer: prediction.Answer) -> Score | Unscorable:
+def _score(answer: Answer) -> Score | Unscorable:
     status, probability, masses = answer
     if probability is None:
         return Unscorable(status, "the model's answer is not of the form that it was taught; ask otherwise")

@@ -10,10 +10,9 @@ import yaml
 from pydantic import BaseModel
 
 from umui.config.loading import load
-from umui.config.students import Student
+from umui.config.students import Student, unused_keys
 from umui.files.atomic import write_text
 
-OF_DISTRIBUTIONS = {"bins", "sigma", "target", "loss"}  # a student that answers in text has none of these
 COLUMNS = ["student", "hyperparameter", "value", "meaning"]
 MARKDOWN = """\
 # Table 6: hyperparameters
@@ -43,8 +42,7 @@ def hyperparameters(
 
 def settings_of(student: Student) -> Iterator[tuple[str, str, str]]:
     """Yield name, value and meaning of what a student is trained with; lists and sources are JSON, null is empty."""
-    unused = OF_DISTRIBUTIONS if student.read_out == "text" else set()
-    yield from _flat(student, "", leave_out={"title", "batch_premises", *unused})
+    yield from _flat(student, "", leave_out={"title", "batch_premises", *unused_keys(student)})
 
 
 def _flat(section: BaseModel, prefix: str, leave_out: set[str]) -> Iterator[tuple[str, str, str]]:
