@@ -46,7 +46,7 @@ def _answer(arguments: Sequence[str]) -> DryRun:
             workflow = _planned(api, _options(arguments))
             if workflow.persistence.locked:
                 return DryRun(fault=LOCKED)
-            return DryRun(jobs=tuple(_jobs(workflow)), config=workflow.globals["config"])
+            return DryRun(jobs=tuple(_jobs(workflow)), config=workflow.config)
     except (WorkflowError, RuleException, ApiError, CliException) as error:
         return DryRun(fault=_words(error))
 
