@@ -1,34 +1,37 @@
 """Say before a run which jobs will run, why, and what they cost.
 
-Snakemake's dry run says which and why.  Votes are the planned ones that no journal has; where a question is not known
-yet, since the run itself makes its evidence or model, all votes of the job are counted, as a bound.  Hours are measured
-ones where an earlier run left them (the rate of the last answers, the seconds of a training's step, the seconds of the
-same job), else those that follow from the rates in the configuration's section `costs`.
+Snakemake says which and why.  Votes are the planned ones that no journal has; where a question is not known yet, since
+the run itself makes its evidence or model, all votes of the job are counted, as a bound.  Hours are measured ones where
+an earlier run left them (the rate of the last answers, the seconds of a training's step, the seconds of the same job),
+else those that follow from the rates in the configuration's section `costs`.
 """
 
-import argparse
-import subprocess
-import sys
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import pandas as pd
 import pyarrow.parquet as pq
-import yaml
 
 from umui.arguments import Option
 from umui.asking.journal import journal_file, kept_digests
 from umui.asking.planning import ITEM_COLUMNS, plan, rows_of_shard
-from umui.cli import parser
-from umui.config.loading import judge_of_parts, load, merged
+from umui.config.judges import Judge
+from umui.config.loading import judge_of_parts, load
+from umui.config.models import Media
 from umui.config.run import Config
+from umui.config.students import Student
 from umui.evidence.shelf import EvidenceShelf
 from umui.files.parquet import read_table
 from umui.plan.cost import forecast
-from umui.plan.dry_run import Job, followed, read_jobs, reasons
+from umui.plan.dry_run import Job, dry_run
+from umui.plan.reasons import files_concerned, followed, reasons, said_of, some
 from umui.tables import ITEMS, TIMINGS
+
+ASKING, TRAINING = "ask", "train_student"
+"""The rules whose jobs cost votes, or steps."""
 
 READ_AT_MOST_BYTES = 2_000_000_000
 """Of evidence and model files, to know the digests of a job's requests; above it the job's votes are bounded."""
@@ -53,33 +56,57 @@ def explain(
 ) -> None:
     """Say before a run which jobs will run, why, and what they cost.
 
-    Jobs of one rule and reason share a line.  Raises ValueError with Snakemake's own words when it cannot plan the run.
+    It runs and changes nothing.  A line is of the jobs of a rule that have the same reason: a key of the configuration
+    with its old and new value, other code, files that are missing or changed, or the rules whose new files they follow.
+    Votes are those that no journal has (≤: at most; ?: the run makes the items first).  Steps are the optimizer's.
+    Hours are those of one job after another.
+
+    Raises ValueError with the fault and its remedy when the run cannot be planned.
     """
-    jobs = read_jobs(_dry_run(targets, configfiles))
-    if not jobs:
+    run = dry_run(targets, configfiles)
+    if not run.jobs:
         print("nothing to do: all is there, made with this configuration and this code")
         return
-    planned = Planned(_configuration(configfiles), jobs)
-    costs = [planned.cost(job) for job in jobs]
-    print(_as_text(list(_lines(jobs, costs))))
-    if unknown := sorted({job.rule for job, cost in zip(jobs, costs, strict=True) if cost.hours is None}):
+    planned = Planned(load(run.config), run.jobs)
+    costs = [planned.cost(job) for job in run.jobs]
+    print(_as_text(list(_lines(run.jobs, costs))))
+    if unknown := sorted({job.rule for job, cost in zip(run.jobs, costs, strict=True) if cost.hours is None}):
         print(f"\nHours are of one job after another; nothing is known of {', '.join(unknown)}.")
 
 
-def _dry_run(targets: Sequence[str], configfiles: Sequence[Path]) -> str:
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--printshellcmds", "--nolock", "--cores", "1"]
-    overlays = ["--configfile", *map(str, configfiles)] if configfiles else []
-    done = subprocess.run([*command, *overlays, "--", *targets], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ValueError(f"Snakemake cannot plan this run:\n{done.stderr.strip()}")
-    return done.stdout
+@dataclass(frozen=True)
+class Asked:
+    """What a labelling job asks, from its parameters and input files."""
 
+    settings: Judge
+    model: str
+    revision: str | None
+    media: Media
+    items: list[Path]
+    chosen: list[int]
+    shards: int
+    evidence: list[Path]
+    journal: Path
+    timings: Path
 
-def _configuration(configfiles: Sequence[Path]) -> Config:
-    settings: dict[str, Any] = {}
-    for file in (Path("config.yaml"), *configfiles):
-        settings = merged(settings, yaml.safe_load(file.read_text(encoding="utf-8")))
-    return load(settings)
+    @classmethod
+    def by(cls, job: Job) -> Self:
+        """Read a job of the rule `ask`."""
+        parts = (json.loads(job.value(name)) for name in ("settings", "circumstances"))
+        where = job.value("model")
+        model, *pinned = where.split() if isinstance(where, str) else where
+        return cls(
+            settings=judge_of_parts(*parts),
+            model=model,
+            revision=pinned[-1] if pinned else None,  # after --revision
+            media=Media.model_validate_json(job.value("media")),
+            items=_paths(job.input["item_tables"]),
+            chosen=job.value("chosen"),
+            shards=job.value("shards"),
+            evidence=_paths(job.input["evidence"]),
+            journal=Path(job.value("journal")),
+            timings=Path(job.output["timings"][0]).parent,
+        )
 
 
 class Planned:
@@ -93,38 +120,36 @@ class Planned:
 
     def cost(self, job: Job) -> Cost:
         """Return what a job would cost."""
-        arguments = job.arguments()
-        if arguments[:1] == ["ask"]:
-            return self._of_asking(parser("ask").parse_args(arguments[1:]))
-        if arguments[:1] == ["train-student"]:
-            return self._of_training(job, parser("train-student").parse_args(arguments[1:]))
+        if job.rule == ASKING:
+            return self._of_asking(Asked.by(job), job.wildcards["judge"])
+        if job.rule == TRAINING:
+            return self._of_training(job)
         return Cost(hours=_hours_before(job))
 
-    def _of_asking(self, asked: argparse.Namespace) -> Cost:
+    def _of_asking(self, asked: Asked, judge: str) -> Cost:
         if not self._stay(asked.items):
             return Cost(bound=True)
-        model = Path(asked.model)
         known = self._stay(asked.evidence) and asked.model not in self._made_by
-        if known and sum(map(_bytes, [*asked.evidence, model])) <= READ_AT_MOST_BYTES:
+        if known and sum(map(_bytes, [*asked.evidence, Path(asked.model)])) <= READ_AT_MOST_BYTES:
             votes, bound = _missing_votes(asked), False
         else:
             items = read_table(asked.items, ITEMS, ITEM_COLUMNS)
-            judge = judge_of_parts(asked.settings, asked.circumstances)
-            rows = sum(len(rows_of_shard(items, judge, shard, asked.shards)) for shard in asked.chosen)
-            votes, bound = rows * judge.sampling.votes, True
-        hours = _hours_a_vote(asked.timings.parent) or self._stated(asked.items, asked.judge, "votes")
+            rows = sum(len(rows_of_shard(items, asked.settings, shard, asked.shards)) for shard in asked.chosen)
+            votes, bound = rows * asked.settings.sampling.votes, True
+        hours = _hours_a_vote(asked.timings) or self._stated(asked.items, judge, "votes")
         return Cost(votes=votes, bound=bound, hours=None if hours is None else votes * hours)
 
-    def _of_training(self, job: Job, asked: argparse.Namespace) -> Cost:
-        name, steps = job.wildcards["student"], asked.settings.training.steps
-        if steps is None and self._stay(asked.items):
-            steps = self._forecasts(asked.items)[name, "training"]["steps"]
-        log = asked.output / "training_log.parquet"
+    def _of_training(self, job: Job) -> Cost:
+        name, items = job.wildcards["student"], _paths(job.input["item_tables"])
+        steps = Student.model_validate_json(job.value("settings")).training.steps
+        if steps is None and self._stay(items):
+            steps = self._forecasts(items)[name, "training"]["steps"]
+        log = Path(job.outputs[0], "training_log.parquet")
         before = _hours_before(job)
         if before is not None and log.is_file():
             hours = before / pq.read_metadata(log).num_rows
         else:
-            hours = self._stated(asked.items, name, "training")
+            hours = self._stated(items, name, "training")
         return Cost(steps=steps, hours=None if steps is None or hours is None else steps * hours)
 
     def _stay(self, files: Iterable[Path]) -> bool:
@@ -146,12 +171,12 @@ class Planned:
         return self._forecast
 
 
-def _missing_votes(asked: argparse.Namespace) -> int:
+def _missing_votes(asked: Asked) -> int:
     """Return how many votes a labelling job would ask for: those that its journals lack."""
-    missing, judge = 0, judge_of_parts(asked.settings, asked.circumstances)
+    missing = 0
     for shard, evidence in zip(asked.chosen, asked.evidence, strict=True):
         where = asked.items, shard, asked.shards, EvidenceShelf(evidence)
-        questions = plan(judge, asked.model, asked.revision, asked.media_settings, *where)
+        questions = plan(asked.settings, asked.model, asked.revision, asked.media, *where)
         wanted = {digest for question in questions if question.answerable for digest in question.digests}
         missing += len(wanted - kept_digests(journal_file(asked.journal, shard, asked.shards)))
     return missing
@@ -170,8 +195,8 @@ def _hours_before(job: Job) -> float | None:
     """Return the hours that the same job took when it last ran, or else the mean of its rule's jobs."""
     if job.benchmark is None:
         return None
-    of_rule = Path("results/benchmarks", job.rule).rglob("*.tsv")
-    files = [job.benchmark] if job.benchmark.is_file() else list(of_rule)
+    own, of_rule = Path(job.benchmark), Path("results/benchmarks", job.rule).rglob("*.tsv")
+    files = [own] if own.is_file() else list(of_rule)
     if not files:
         return None
     return float(pd.concat(pd.read_csv(file, sep="\t") for file in files)["s"].mean() / 3600)
@@ -181,19 +206,30 @@ def _bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]) if file.is_file())
 
 
+def _paths(files: Sequence[str]) -> list[Path]:
+    return [Path(file) for file in files]
+
+
 def _lines(jobs: Sequence[Job], costs: Sequence[Cost]) -> Iterator[tuple[str, ...]]:
-    """Yield a line for jobs of one rule that have the same reasons, but for what they follow."""
+    """Yield a line for jobs of one rule that have the same reasons, but for single files and for what they follow."""
     made_by = {file: job.rule for job in jobs for file in job.outputs}
-    groups: dict[tuple[str, ...], list[tuple[Job, Cost]]] = {}
+    groups: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[tuple[Job, Cost]]] = {}
     for job, cost in zip(jobs, costs, strict=True):
-        of = ", ".join(value for name, value in job.wildcards.items() if name not in ("shard", "piece"))
-        own = (f"{of}: {reason}" if of else reason for reason in reasons(job))
-        groups.setdefault((job.rule, *own), []).append((job, cost))
-    for (rule, *own_reasons), members in groups.items():
-        before = set[str]().union(*(followed(job, made_by) for job, _ in members))
-        follows = [f"follows {', '.join(sorted(before))}"] if before else []
-        yield _line(rule, [cost for _, cost in members], "\n".join([*own_reasons, *follows]))
+        groups.setdefault((job.rule, tuple(reasons(job)), tuple(files_concerned(job))), []).append((job, cost))
+    for (rule, own, kinds), members in groups.items():
+        of = [job for job, _ in members]
+        whose = some(list(dict.fromkeys(filter(None, map(_whose, of)))))
+        why = [f"{whose}: {reason}" if whose else reason for reason in own]
+        why += [said_of(kind, [file for job in of for file in files_concerned(job)[kind]]) for kind in kinds]
+        if before := set[str]().union(*(followed(job, made_by) for job in of)):
+            why.append(f"follows {', '.join(sorted(before))}")
+        yield _line(rule, [cost for _, cost in members], "\n".join(why))
     yield _line("total", costs, "")
+
+
+def _whose(job: Job) -> str:
+    """Return the names that a job has in the configuration, those of its wildcards."""
+    return "/".join(value for name, value in job.wildcards.items() if name not in ("shard", "piece"))
 
 
 def _line(rule: str, costs: Sequence[Cost], why: str) -> tuple[str, ...]:
