@@ -1,14 +1,17 @@
 """Runs when Python starts, in each process of a stage: records which definitions of the package the stage executes.
 
 It lies beside the package, where PYTHONPATH leads the Pythons of all environments.  A line of the record is the stage,
-and the module and name of a function or class, or the path of a template of the package that was opened.
+and the module and name of a function or class, or the path of a template of the package that was opened.  What runs
+while a module is imported is left out: it makes the module's variables, of which a stage need not use any.
 """
 
 import ast
 import builtins
 import os
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
@@ -26,12 +29,21 @@ class Recorder:
     def __init__(self, stage: str) -> None:
         self._stage = stage
         self._known: set[str] = set()
+        self._importing = threading.local()
         self._file = os.open(RECORD, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def __call__(self, what: str) -> None:
-        if what not in self._known:
+        if what not in self._known and not getattr(self._importing, "depth", 0):
             self._known.add(what)
             os.write(self._file, f"{self._stage} {what}\n".encode())
+
+    @contextmanager
+    def importing(self) -> Iterator[None]:
+        self._importing.depth = getattr(self._importing, "depth", 0) + 1
+        try:
+            yield
+        finally:
+            self._importing.depth -= 1
 
     def hear(self, event: str, arguments: tuple[object, ...]) -> None:
         file = arguments[0] if event == "open" else None
@@ -41,6 +53,10 @@ class Recorder:
 
 class Loader(SourceFileLoader):
     """Loads a module from its source alone, each of its functions with a first line that records it."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        with recorder.importing():
+            super().exec_module(module)
 
     def get_code(self, fullname: str) -> CodeType:
         tree = ast.parse(self.get_data(self.path))
