@@ -95,7 +95,10 @@ def uncovered(stage: str, found: set[str], adapters: Sequence[str]) -> Iterator[
 
 
 def test_a_rule_names_the_templates_that_its_stage_reads(executed: dict[str, set[str]]) -> None:
-    named = dict(re.findall(r'code\(\s*"([\w-]+)",\s*templates=\[\s*f?"([\w.]+):', RULES))
+    rooms_of = re.compile(
+        r'code\(\s*"([\w-]+)",(?:\s*dispatch\.\w+\([^()]*\),)?\s*templates=(?:dispatch\.|\(f?")([\w.]+?)[:(]'
+    )
+    named = dict(rooms_of.findall(RULES))
     for stage, found in executed.items():
         rooms = {".".join(Path(what).parent.parent.parts) for what in found if what.endswith(".jinja")}
         assert rooms <= {named.get(stage)}, f"{stage}: {rooms}"
