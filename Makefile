@@ -1,5 +1,5 @@
 # make demo: set everything up and run the default configuration.   make test: run the tests.
-# Either may be repeated at any time: what is done is kept.
+# Run either again at any time; finished work is kept.
 
 PYTHON ?= python3.11
 CORES ?= all
@@ -17,7 +17,7 @@ endef
 
 .PHONY: demo all environments cost explain report test test-cluster test-faults bench bench-stages check schema clean help
 
-help:  ## what there is
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 demo: $(CORE)/ready  ## results/table3.csv in the default configuration

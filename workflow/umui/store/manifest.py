@@ -74,7 +74,7 @@ class Manifest:
         if digest_json(made.depends_on) != made.key:
             raise ValueError("its key is not that of what it depends on")
         if not all(SHA256.fullmatch(file.sha256) for file in made.all_files):
-            raise ValueError("it names a file by what is no sha256")
+            raise ValueError("the name of a file is not a sha256")
         return made
 
     def check_belongs(self, outputs: list[str], keeps: list[str]) -> None:

@@ -226,7 +226,7 @@ def _key(modality: Modality, path: str, hypothesis: str) -> Key:
 
 
 def _printable(text: str) -> str:
-    """Return `text` with what is no Unicode, such as half of a cut emoji, as escapes."""
+    """Return `text` with invalid Unicode, such as half of a cut emoji, as escapes."""
     return text.encode(errors="backslashreplace").decode()
 
 
