@@ -1,7 +1,7 @@
 """What a stage finds by a name in the configuration: definitions and templates, which its code's digest is told of."""
 
 from umui.config.run import Config
-from umui.prompts.rendering import TEMPLATES
+from umui.prompts.rendering import check_template
 
 
 def adapter(config: Config, dataset: str) -> str:
@@ -20,11 +20,10 @@ def prompts(*names: str) -> tuple[str, ...]:
 
 
 def check_prompts(config: Config) -> None:
-    """Raise ValueError, which names the key, when a prompt has no template."""
-    known = sorted(file.stem for file in TEMPLATES.glob("*.jinja"))
+    """Raise ValueError, which names the key, when a prompt has no template, or one that cannot be used."""
     for section in ("teachers", "baselines", "students"):
         for name, entry in getattr(config, section).items():
-            if entry.prompt not in known:
-                raise ValueError(
-                    f"{section}.{name}.prompt: {entry.prompt!r} is not among the templates: {', '.join(known)}"
-                )
+            try:
+                check_template(entry.prompt)
+            except ValueError as error:
+                raise ValueError(f"{section}.{name}.{error}") from None

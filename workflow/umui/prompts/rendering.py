@@ -72,6 +72,21 @@ def render_whole(template: Path, modality: Modality, premise_text: str | None, h
     return Words(system=system, premise=user, hypothesis="")
 
 
+def check_template(prompt: str) -> None:
+    """Raise ValueError, which begins with ``prompt:``, when there is no template `prompt`, or a faulty one."""
+    try:
+        missing = [
+            name for name in ("answer", "system", "premise", "hypothesis") if name not in _template(prompt).blocks
+        ]
+        if missing:
+            raise ValueError(f"prompt: {prompt}.jinja lacks the blocks {', '.join(missing)}; begin with another's copy")
+        if (form := _block(prompt, "answer", {})) not in ("scalar", "binary"):
+            raise ValueError(f"prompt: {prompt}.jinja: the block answer is {form!r}; make it scalar or binary")
+        render(prompt, "text", "", "")
+    except jinja2.TemplateError as error:
+        raise ValueError(f"prompt: {prompt}.jinja cannot be rendered: {error}") from error
+
+
 def claim_first(prompt: str) -> bool:
     """Say whether the template puts the hypothesis before the evidence."""
     return "claim" in _template(prompt).blocks
