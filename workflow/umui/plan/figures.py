@@ -9,10 +9,10 @@ from umui.plan.paths import training_log
 
 
 def figures(config: Config) -> list[str]:
-    """Return the names of the paper's figures that a run draws."""
+    """Return the names of the figures that a run draws."""
     found = ["figure3", "figure4"]
     if main_students(config):
-        found.append("figure6")
+        found += ["figure6", "reliability", "training"]
     if students_by_batching(config):
         found.append("figure5")
     return found
