@@ -12,7 +12,7 @@ from umui.arguments import Items, Option, Predictions
 from umui.config.evaluation import Evaluation
 from umui.evaluation import intervals
 from umui.evaluation.frame import cells, cluster_of, read_items, read_models, reference_of
-from umui.evaluation.metrics.errors import MSE_X100, MSE_X100_GRADED
+from umui.evaluation.metrics.lists import COMPARED_METRICS
 from umui.evaluation.metrics.metric import Metric, divide
 from umui.files.atomic import write_text
 
@@ -43,7 +43,7 @@ def compare(
     answers = read_models(predictions, items)
     rows = [
         {"comparison": f"{row['model_a']} against {row['model_b']}"} | row
-        for row in compared(evaluated, answers, pairs, (MSE_X100, MSE_X100_GRADED), settings)
+        for row in compared(evaluated, answers, pairs, COMPARED_METRICS, settings)
     ]
     write_text(csv, pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
 

@@ -1,4 +1,4 @@
-"""Which metrics are computed: a new one joins a list here, and nothing else changes."""
+"""Which metrics are computed, which test differences, and which compare pairs: a new one joins the lists that fit."""
 
 from umui.evaluation.metrics.agreement import KRIPPENDORFF_ALPHA, KRIPPENDORFF_ALPHA_ANNOTATORS
 from umui.evaluation.metrics.calibration import ece, nll
@@ -22,3 +22,7 @@ def tested_metrics(clip: float) -> tuple[Metric, ...]:
     Calibration errors are left out: their resamples are biased upwards, and not alike for two models.
     """
     return MSE_X100, MSE_X100_GRADED, ACCURACY, F1, nll("truth", clip)
+
+
+COMPARED_METRICS: tuple[Metric, ...] = (MSE_X100, MSE_X100_GRADED)
+"""The metrics of which pairs of models have differences and ratios."""
