@@ -24,7 +24,8 @@ def test_a_loss_is_named_with_what_it_is_measured_in() -> None:
 
 
 def test_keys_of_other_read_outs_are_unused() -> None:
-    assert unused_keys(Student.model_validate(DEFAULT)) == set()
-    assert unused_keys(Student.model_validate(DEFAULT | {"read_out": "text"})) == {"bins", "sigma", "target", "loss"}
+    own = {"bins", "sigma", "target", "loss"}
+    assert not unused_keys(Student.model_validate(DEFAULT)) & own
+    assert unused_keys(Student.model_validate(DEFAULT | {"read_out": "text"})) >= own
     for read_out in READ_OUTS.values():
         assert read_out.keys <= Student.model_fields.keys()

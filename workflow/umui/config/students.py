@@ -67,11 +67,11 @@ class Training(Settings):
 
 
 class Student(Settings):
-    """A student: CLUE-D (`distribution`) or CLUE-T (`text`)."""
+    """A student: what it learns from, how, and how its answer is read out."""
 
     title: Title
     base: str
-    read_out: Literal["distribution", "text"]
+    read_out: Literal["distribution", "text"] = Field(description="distribution: CLUE-D; text: CLUE-T")
     prompt: str
     bins: Annotated[int, Field(ge=2)] = Field(description="of the distribution over [0, 1]")
     sigma: Positive = Field(description="of the Gaussian target")
