@@ -49,11 +49,15 @@ FILES_A_GROUP = 64  # whose evidence is in memory at a time: a row group of the 
 
 @dataclass(frozen=True)
 class Source:
-    """A media file as the items table names it, and what the items that use it need to show."""
+    """A media file as the items table names it, and what the items that use it need to show.
+
+    One that is not `listed` is taken as it is; its media_id is a name and no digest.
+    """
 
     media_id: str
     media_path: str
     needs: frozenset[Stream]
+    listed: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,9 +115,9 @@ def extract(settings: Media, program: str, source: Source) -> Extract:
     """Check, probe and decode one file; never raises for what is in it."""
     path = Path(source.media_path)
     found = probe(path, settings)
-    unlisted = source.media_id.startswith("missing-")
+    unlisted = source.listed and source.media_id.startswith("missing-")
     if found.status == "missing":
-        if not unlisted:
+        if source.listed and not unlisted:
             keep_private(f"{path} was there when its items were listed")
         return Extract(found)
     if unlisted and found.demuxer:
@@ -121,7 +125,7 @@ def extract(settings: Media, program: str, source: Source) -> Extract:
     if found.status != "ok":
         return Extract(found)
     try:
-        changed = digest_file(path) != source.media_id
+        changed = source.listed and digest_file(path) != source.media_id
     except OSError as error:
         keep_private(f"{path} was there when its items were listed")
         return Extract(replace(found, status="missing", reason=f"{path}: {error.strerror}"))
@@ -212,7 +216,7 @@ def _graph(path: Path, found: Probe, frames: Path, sound: Path, settings: Media)
     if found.sound:
         heard = source[str(found.sound.index)]
         if channels := found.sound.channels_alike:  # else taken for loudspeakers, whose downmix leaves some out
-            heard = heard.filter("pan", "mono|c0=" + "+".join(f"{1 / channels:.9f}*c{n}" for n in range(channels)))
+            heard = heard.filter("pan", "mono|c0<" + "+".join(f"c{number}" for number in range(channels)))
         samples = heard.filter("aresample", settings.sample_rate_hz, first_pts=0, **{"async": 1}).filter(
             "aformat", sample_fmts="s16", channel_layouts="mono"
         )
@@ -279,7 +283,9 @@ def _with_durations(done: Extract, settings: Media) -> Extract:
         if claimed_s and decoded_s < (1 - settings.max_damage_share) * claimed_s - GRACE_S:
             reason = f"truncated: {decoded_s:.2f} s of {what} of the {claimed_s:.2f} s that the headers claim"
             return Extract(replace(found, status="corrupt", reason=reason))
-    return replace(done, found=replace(found, duration_s=found.duration_s or shown_s))
+    claimed_s = found.duration_s or shown_s
+    duration_s = min(claimed_s, shown_s) if found.demuxer in FILLED_UP else claimed_s
+    return replace(done, found=replace(found, duration_s=duration_s))
 
 
 def _with_needs(done: Extract, needs: frozenset[Stream]) -> Extract:

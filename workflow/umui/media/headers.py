@@ -59,6 +59,7 @@ BESIDES = (
     | Disposition.non_diegetic
 )
 """Streams that stand beside the main one: commentary, descriptions for the blind, and the like."""
+MANY_SAMPLES = 1_000_000  # in a stream: of fewer, edits may leave out all
 STILL = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
 
@@ -164,6 +165,8 @@ def _opened(file: BinaryIO, size: int, limits: Limits) -> Probe:
             metadata_errors="replace",
         ) as container:
             demuxer = known or _demuxer(container.format.name)
+            if any(stream.frames > MANY_SAMPLES and not stream.index_entries for stream in container.streams):
+                raise MemoryError  # libav goes on without an index that it has no memory for; ffmpeg would have more
             found = _described(container, demuxer)
             return replace(found, incomplete=missing(file, demuxer, size, start, limits.max_damage_share))
     except av.FFmpegError as error:

@@ -1,8 +1,8 @@
 """Whether a file has all the bytes that its container says it has.
 
 libav shortens what a container claims to what is there, so that a file that was cut off looks whole to it.  This is
-held by hand: the sizes in RIFF (WAV and AVI), ASF's size of the file, Ogg's end-of-stream page, and the boxes and
-segment indices of MP4.  A size that a writer leaves open, since it writes to a pipe, claims nothing.
+held by hand: the sizes in RIFF (WAV and AVI), W64 and CAF, ASF's size of the file, Ogg's end-of-stream page, and the
+boxes and segment indices of MP4.  A size that a writer leaves open, since it writes to a pipe, claims nothing.
 
 What cannot be held: fragmented MP4 without an index that is cut off just between two fragments, and MP3, ADTS, AC-3,
 AMR and MPEG streams, which say nothing of their length.
@@ -55,6 +55,36 @@ def _wav(file: BinaryIO, size: int, start: int, most_share: float) -> str:
             claimed, most = (long_bytes, OPEN_LONG_BYTES) if length == 0xFFFFFFFF else (length, OPEN_BYTES)
             return _shortfall(size, position + 8 + claimed, most_share) if claimed < most else ""
         position += 8 + length + length % 2
+    return ""
+
+
+def _w64(file: BinaryIO, size: int, start: int, most_share: float) -> str:
+    position = start + 40  # behind two names of 16 bytes and a size
+    for _ in range(MOST_PARTS):
+        header = _read(file, position, 24)
+        if len(header) < 24:
+            return ""
+        (length,) = struct.unpack_from("<Q", header, 16)  # of the header, too
+        if header[:4] == b"data":
+            return _shortfall(size, position + length, most_share) if length < OPEN_LONG_BYTES else ""
+        if length < 24:
+            return ""
+        position += length + -length % 8
+    return ""
+
+
+def _caf(file: BinaryIO, size: int, start: int, most_share: float) -> str:
+    position = start + 8
+    for _ in range(MOST_PARTS):
+        header = _read(file, position, 12)
+        if len(header) < 12:
+            return ""
+        name, length = struct.unpack(">4sq", header)
+        if length < 0:  # to the end of the file
+            return ""
+        position += 12 + length
+        if name == b"data":
+            return _shortfall(size, position, most_share)
     return ""
 
 
@@ -142,6 +172,8 @@ def _indexed_bytes(index: bytes) -> int:
 
 HELD: dict[str, Callable[[BinaryIO, int, int, float], str]] = {
     "wav": _wav,
+    "w64": _w64,
+    "caf": _caf,
     "avi": _avi,
     "asf": _asf,
     "ogg": _ogg,
