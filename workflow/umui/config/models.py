@@ -17,6 +17,9 @@ class Media(Settings):
     max_duration_s: Positive
     max_pixels: Count = Field(description="width x height of a source's picture")
     max_streams: Count
+    max_source_bytes: Count | None = Field(
+        default=None, exclude_if=lambda value: value is None, description="of a source file; null takes 1e11"
+    )
     max_output_bytes: Count = Field(description="of the frames and the sound of one file")
     max_memory_bytes: Count = Field(description="of addresses that the decoding of one file may take")
     max_damage_share: Share = Field(

@@ -4,11 +4,14 @@ A file's status answers one question: can the items that use it be shown?  An au
 pictures, an audiovisual one both; what is there goes to the evidence even when something else is missing.
 
 A damaged file still counts as ok when ffmpeg succeeds, at most max_damage_share of a stream's packets fail to decode,
-and each stream lasts as long as its headers claim, less max_damage_share and GRACE_S.  Beyond that it is corrupt and
-shows nothing.  Formats without a duration in their headers (MP3, ADTS, MPEG streams) are held to the first two alone.
+each stream lasts as long as its headers claim, less max_damage_share and GRACE_S, and the file has the bytes that its
+container claims (wholeness.py).  Beyond that it is corrupt and shows nothing.  Formats without a duration in their
+headers (MP3, ADTS, MPEG streams) are held to the first two alone.
 """
 
+import errno
 import io
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -28,7 +31,8 @@ from umui.config.models import Media
 from umui.evidence.shown import SHOWN, Stream
 from umui.files.digests import digest_bytes, digest_file, digest_json, shard_of
 from umui.files.parquet import read_rows, write_groups, write_table
-from umui.media.probing import Probe, probe
+from umui.media.headers import Probe
+from umui.media.probing import probe
 from umui.processes import ffmpeg as ffmpeg_process
 from umui.processes.private_result import keep_private
 from umui.processes.progress import reported
@@ -36,16 +40,24 @@ from umui.processes.say import say
 from umui.tables import EVIDENCE, ITEMS, MEDIA
 
 GRACE_S = 0.25  # encoders' padding and edit lists move the end of a stream by less
+FLAC_MOST_SAMPLES = 1 << 36  # libsndfile gives more for a length that is not said
+CUT_BY_EDITS = {"mov"}  # whose edits may leave nothing of a stream to show, in a file that is whole
+FILLED_UP = {"avi"}  # whose lengths count what was left out, too; its bytes are held instead
+EMPTY_TRACK = re.compile(r"\[(?P<kind>[av])ost#[^]]*\].*Could not open encoder before EOF")
 FILES_A_GROUP = 64  # whose evidence is in memory at a time: a row group of the evidence table
 
 
 @dataclass(frozen=True)
 class Source:
-    """A media file as the items table names it, and what the items that use it need to show."""
+    """A media file as the items table names it, and what the items that use it need to show.
+
+    One that is not `listed` is taken as it is; its media_id is a name and no digest.
+    """
 
     media_id: str
     media_path: str
     needs: frozenset[Stream]
+    listed: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,32 +115,63 @@ def extract(settings: Media, program: str, source: Source) -> Extract:
     """Check, probe and decode one file; never raises for what is in it."""
     path = Path(source.media_path)
     found = probe(path, settings)
+    unlisted = source.listed and source.media_id.startswith("missing-")
     if found.status == "missing":
-        if not source.media_id.startswith("missing-"):
+        if source.listed and not unlisted:
             keep_private(f"{path} was there when its items were listed")
         return Extract(found)
-    if source.media_id.startswith("missing-"):
+    if unlisted and found.demuxer:
         return Extract(Probe("missing", f"{path} was not there when its items were listed; list them again"))
     if found.status != "ok":
         return Extract(found)
-    if digest_file(path) != source.media_id:
+    try:
+        changed = source.listed and digest_file(path) != source.media_id
+    except OSError as error:
+        keep_private(f"{path} was there when its items were listed")
+        return Extract(replace(found, status="missing", reason=f"{path}: {error.strerror}"))
+    if changed:
         keep_private(f"{path} has changed since its items were listed")
         return Extract(replace(found, status="corrupt", reason=f"{path} has changed since its items were listed"))
+    if found.incomplete:
+        return Extract(replace(found, status="corrupt", reason=found.incomplete))
+    try:
+        done = _decoded(settings, program, path, found)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = tempfile.gettempdir()
+        raise ffmpeg_process.FfmpegError(
+            f"{where}: {error.strerror}; free space there for frames and sound, or name another directory in TMPDIR"
+        ) from error
+    return _with_needs(_with_durations(done, settings), source.needs)
+
+
+def _decoded(settings: Media, program: str, path: Path, found: Probe) -> Extract:
+    """Decode the pictures and the sound of a file, where there are any; its claims are not yet held."""
+    sought = found
     with tempfile.TemporaryDirectory(prefix="umui-media-") as directory:
         frames, sound = Path(directory, "frames.mkv"), Path(directory, "sound.flac")
-        graph = _graph(path, found, frames, sound, settings)
-        outcome = ffmpeg_process.run(
-            graph.compile(cmd=[*ffmpeg_process.command(program), "-max_error_rate", str(settings.max_damage_share)]),
-            timeout_s=settings.timeout_s,
-            max_file_bytes=settings.max_output_bytes,
-            max_memory_bytes=settings.max_memory_bytes,
-        )
-        written_bytes = sum(file.stat().st_size for file in (frames, sound) if file.exists())
-        found = _judged(found, outcome, written_bytes, settings)
-        if found.status != "ok":
-            return Extract(found)
-        done = Extract(found, _packets(frames) if found.pictures else [], sound.read_bytes() if found.sound else None)
-    return _with_needs(_with_durations(done, settings), source.needs)
+        while sought.pictures or sought.sound:
+            graph = _graph(path, sought, frames, sound, settings)
+            outcome = ffmpeg_process.run(
+                graph.compile(
+                    cmd=[*ffmpeg_process.command(program), "-max_error_rate", str(settings.max_damage_share)]
+                ),
+                timeout_s=settings.timeout_s,
+                max_file_bytes=settings.max_output_bytes,
+                max_memory_bytes=settings.max_memory_bytes,
+            )
+            if outcome.exit_code and (empty := EMPTY_TRACK.match(outcome.messages)):
+                sought = replace(sought, sound=None) if empty["kind"] == "a" else replace(sought, pictures=None)
+                continue
+            written_bytes = sum(file.stat().st_size for file in (frames, sound) if file.exists())
+            found = _judged(found, outcome, written_bytes, settings)
+            if found.status != "ok":
+                return Extract(found)
+            return Extract(
+                found, _packets(frames) if sought.pictures else [], _samples(sound) if sought.sound else None
+            )
+    return Extract(found)
 
 
 def _sources(items: Sequence[Path], shard: int, shards: int) -> list[Source]:
@@ -171,10 +214,11 @@ def _graph(path: Path, found: Probe, frames: Path, sound: Path, settings: Media)
         jpeg = {"format": "matroska", "vcodec": "mjpeg", "q:v": settings.jpeg_quality, "fps_mode": "passthrough"}
         outputs.append(ffmpeg.output(pictures, str(frames), **jpeg, **plain))
     if found.sound:
-        samples = (
-            source[str(found.sound.index)]
-            .filter("aresample", settings.sample_rate_hz, first_pts=0, **{"async": 1})
-            .filter("aformat", sample_fmts="s16", channel_layouts="mono")
+        heard = source[str(found.sound.index)]
+        if channels := found.sound.channels_alike:  # else taken for loudspeakers, whose downmix leaves some out
+            heard = heard.filter("pan", "mono|c0<" + "+".join(f"c{number}" for number in range(channels)))
+        samples = heard.filter("aresample", settings.sample_rate_hz, first_pts=0, **{"async": 1}).filter(
+            "aformat", sample_fmts="s16", channel_layouts="mono"
         )
         outputs.append(ffmpeg.output(samples, str(sound), format="flac", acodec="flac", **plain))
     return ffmpeg.merge_outputs(*outputs)
@@ -197,14 +241,34 @@ def _judged(found: Probe, outcome: ffmpeg_process.Outcome, written_bytes: int, s
 
 
 def _packets(path: Path) -> list[bytes]:
-    with av.open(str(path)) as container:
-        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    """Return the pictures in the Matroska file that ffmpeg wrote; it is empty where there was none to write."""
+    if not path.exists() or not path.stat().st_size:
+        return []
+    try:
+        with av.open(str(path)) as container:
+            return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    except av.FFmpegError:  # a header and nothing behind it
+        return []
+
+
+def _samples(path: Path) -> bytes | None:
+    """Return the FLAC file that ffmpeg wrote, or None where it has no sample."""
+    flac = path.read_bytes() if path.exists() else b""
+    return flac if flac and _sound_s(flac) else None
+
+
+def _sound_s(flac: bytes) -> float:
+    """Return the length of a FLAC file, 0 of one that does not say it: ffmpeg could not, for want of samples."""
+    with soundfile.SoundFile(io.BytesIO(flac)) as sound:
+        return sound.frames / sound.samplerate if sound.frames < FLAC_MOST_SAMPLES else 0.0
 
 
 def _with_durations(done: Extract, settings: Media) -> Extract:
     """Hold what was decoded against the limit on duration and the container's claims."""
     found = done.found
-    sound_s = soundfile.info(io.BytesIO(done.audio)).duration if done.audio else 0.0
+    if found.status != "ok":
+        return done
+    sound_s = _sound_s(done.audio) if done.audio else 0.0
     pictures_s = len(done.frames) / settings.frame_rate_hz  # up to one frame's time more than there is
     shown_s = max(sound_s, pictures_s)
     if max(sound_s, (len(done.frames) - 1) / settings.frame_rate_hz) > settings.max_duration_s:
@@ -214,10 +278,14 @@ def _with_durations(done: Extract, settings: Media) -> Extract:
         ("sound", sound_s, found.sound and found.sound.duration_s),
         ("file", shown_s, found.duration_s),
     ):
+        if found.demuxer in FILLED_UP or (not decoded_s and found.demuxer in CUT_BY_EDITS):
+            continue
         if claimed_s and decoded_s < (1 - settings.max_damage_share) * claimed_s - GRACE_S:
             reason = f"truncated: {decoded_s:.2f} s of {what} of the {claimed_s:.2f} s that the headers claim"
             return Extract(replace(found, status="corrupt", reason=reason))
-    return replace(done, found=replace(found, duration_s=found.duration_s or shown_s))
+    claimed_s = found.duration_s or shown_s
+    duration_s = min(claimed_s, shown_s) if found.demuxer in FILLED_UP else claimed_s
+    return replace(done, found=replace(found, duration_s=duration_s))
 
 
 def _with_needs(done: Extract, needs: frozenset[Stream]) -> Extract:

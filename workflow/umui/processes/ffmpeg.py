@@ -14,6 +14,8 @@ from functools import cache
 
 import imageio_ffmpeg
 
+from umui.processes.worker import limit
+
 MESSAGE_BYTES = 2000
 # Exit codes of an ffmpeg that was told to stop, that was killed, as by a system without memory, or that could not write
 # (AVERROR(ENOSPC) and AVERROR(EDQUOT) as exit codes).
@@ -92,7 +94,7 @@ def run(
         try:
             for kind, most in ((resource.RLIMIT_FSIZE, max_file_bytes), (resource.RLIMIT_AS, max_memory_bytes)):
                 if most is not None:
-                    _limit(process.pid, kind, most)
+                    limit(process.pid, kind, most)
             in_time = _ends(process.pid, timeout_s)
         finally:
             if not in_time:
@@ -122,10 +124,3 @@ def _ends(pid: int, timeout_s: float | None) -> bool:
         return bool(poll.poll(None if timeout_s is None else 1000 * timeout_s))
     finally:
         os.close(descriptor)
-
-
-def _limit(pid: int, kind: int, most: int) -> None:
-    """Limit another process for good, from outside it: no code of ours runs between its fork and its program."""
-    _, hard = resource.prlimit(pid, kind)
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.prlimit(pid, kind, (most, most))

@@ -21,7 +21,6 @@ from umui.backbone.encoding import LEAST_SOUND_S, Encoder
 from umui.config.models import Media
 from umui.evidence.decoded import AskedPremise, Evidence, Premise
 from umui.evidence.shown import HEARS, SHOWN
-from umui.files.digests import digest_file
 from umui.media.extraction import Extract, Source, extract
 from umui.processes import ffmpeg as ffmpeg_process
 from umui.prompts.rendering import claim_first
@@ -40,7 +39,7 @@ REMEDIES: dict[MediaStatus, str] = {
     "no_video": "give a clip with moving pictures, or ask about its sound alone (modality audio)",
     "corrupt": "fetch or encode it anew",
     "too_long": "cut it",
-    "unsupported": "convert it with ffmpeg, for instance to mp4 or wav",
+    "unsupported": "give a file of pictures or sound; ffmpeg converts most, for instance to mp4 or wav",
     "missing": "mend the path",
 }
 
@@ -186,11 +185,12 @@ class Scorer:
         if encoder.can_show(premise):
             return None
         if query.modality in HEARS:
-            longest_s = encoder.longest_sound_s
+            longest_s, sound_s = encoder.longest_sound_s, encoder.sound_s(premise)
+            status, remedy = ("too_long", "cut it") if sound_s > longest_s else ("unsupported", "give a longer one")
             return Unscorable(
-                "too_long" if encoder.sound_s(premise) > longest_s else "unsupported",
-                f"{query.media}: {encoder.sound_s(premise):.2f} s of sound, but the model hears from {LEAST_SOUND_S:g} "
-                f"to {longest_s:g} s; cut it to that length",
+                status,
+                f"{query.media}: {sound_s:.3f} s of sound, but the model hears from {LEAST_SOUND_S:g} to "
+                f"{longest_s:g} s; {remedy}",
             )
         return Unscorable("no_video", f"{query.media}: no frame could be taken; {REMEDIES['corrupt']}")
 
@@ -242,11 +242,7 @@ def _own_premise(query: Query, media_id: str | None) -> Premise:
 
 
 def _source(path: Path, modality: Modality) -> Source:
-    try:
-        media_id = digest_file(path) if path.is_file() else str(path)
-    except OSError:
-        media_id = str(path)  # the extraction says what is wrong with it
-    return Source(media_id, str(path), SHOWN[modality].streams)
+    return Source(str(path), str(path), SHOWN[modality].streams, listed=False)
 
 
 def _evidence(shown: dict[str, Extract]) -> Evidence:
