@@ -85,10 +85,9 @@ class Engine:
         endpoint = self._settings.endpoint
         assert endpoint is not None
         needed = " ".join(flags(self._settings.server, self._media, self._modalities))
-        say(f"{self._judge}: asking {endpoint.url}, which must have been started with: {needed}")
-        if endpoint.key_variable is None:
-            return Address(endpoint.url, "none", endpoint.model, ours=False)
-        key = os.environ.get(endpoint.key_variable)
+        key = "none" if endpoint.key_variable is None else os.environ.get(endpoint.key_variable)
         if not key:
             raise ValueError(f"endpoint.key_variable: the environment variable {endpoint.key_variable} is not set")
-        return Address(endpoint.url, key, endpoint.model, ours=False)
+        address = Address(endpoint.url, key, endpoint.model, ours=False)
+        say(f"{self._judge}: asking {address.shown_url}, which must have been started with: {needed}")
+        return address
