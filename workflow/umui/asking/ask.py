@@ -25,6 +25,7 @@ from umui.asking.messages import build, check
 from umui.asking.planning import Question, plan
 from umui.asking.rows import timing_row, vote_row
 from umui.asking.server import PROGRESS_EVERY_S, Address
+from umui.asking.thinking import thinks
 from umui.config.judges import Judge
 from umui.config.loading import judge_of_parts
 from umui.config.models import Media
@@ -78,12 +79,13 @@ def ask_shards(
     server_log.touch()
     answered: list[tuple[pa.Table, pa.Table]] = []
     budgets: list[Budget] = []
+    thinking = thinks(asked, model)
     with Engine(asked, judge, model, revision, media_settings, gpus, workers, server_log) as engine:
         for shard, table in zip(chosen, evidence, strict=True):
             shelf = EvidenceShelf(table)
             questions = plan(asked, model, revision, media_settings, items, shard, shards, shelf)
             kept = journal_file(journal, shard, shards)
-            answered.append(_ask_shard(asked, judge, questions, shelf, kept, engine, budgets))
+            answered.append(_ask_shard(asked, judge, questions, shelf, kept, engine, thinking, budgets))
         used = engine.usage()
     judge_refusals(budgets)
     rows, times = (pa.concat_tables(tables) for tables in zip(*answered, strict=True))
@@ -101,12 +103,13 @@ def _ask_shard(
     shelf: EvidenceShelf,
     journal: Path,
     engine: Engine,
+    thinking: bool,
     budgets: list[Budget],
 ) -> tuple[pa.Table, pa.Table]:
     """Return a shard's votes and timings, when all has been asked that its journal lacks; add to `budgets`."""
     wanted = {digest for question in questions if question.answerable for digest in question.digests}
     with Journal(journal, wanted) as book:
-        budget = Budget(questions, shelf, book, settings, len(wanted) - len(book.answers))
+        budget = Budget(questions, shelf, book, settings, len(wanted) - len(book.answers), thinking)
         budgets.append(budget)
         say(
             f"{judge}: {len(questions)} items, {sum(not question.answerable for question in questions)} without "

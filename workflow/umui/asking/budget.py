@@ -5,7 +5,7 @@ from collections import ChainMap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from umui.answers.parsing import Parsed, parse
+from umui.answers.parsing import Heard, Parsed, hear
 from umui.answers.token_masses import expectation_of
 from umui.asking.adaptive import enough, first_votes
 from umui.asking.journal import Answer, Journal
@@ -29,6 +29,7 @@ class Budget:
     journal: Journal
     settings: Judge
     n_missing: int
+    thinks: bool = False
     asking_s: float = 0.0
     n_votes: int = 0
     n_requests: int = 0
@@ -41,6 +42,16 @@ class Budget:
     def answers(self) -> ChainMap[str, Answer]:
         """What has come, by request digest."""
         return ChainMap(self.journal.answers, self.failed)
+
+    def heard(self, answer: Answer) -> Heard:
+        """Return what an answer says; it is parsed anew each time, so that a better parser needs no asking."""
+        settings = self.settings
+        if answer.error is not None:
+            return Heard(answer.error, answer.reasoning, Parsed(None, "error"))
+        if settings.read is not None:
+            return Heard(answer.text, answer.reasoning, expectation_of(answer.text, settings.read))
+        form = answer_form(settings.prompt)
+        return hear(answer.text, answer.reasoning, form, answer.finish_reason, thinks=self.thinks)
 
     def open_questions(self) -> Iterator[Question]:
         """Yield the questions that still lack votes."""
@@ -62,8 +73,8 @@ class Budget:
             if lacking is not None or due == sampling.votes:
                 return lacking
             assert sampling.adaptive is not None
-            probabilities = (said(answers[digest], self.settings).probability for digest in question.digests[:due])
-            if enough([probability for probability in probabilities if probability is not None], sampling.adaptive):
+            said = [self.heard(answers[digest]).parsed.probability for digest in question.digests[:due]]
+            if enough([probability for probability in said if probability is not None], sampling.adaptive):
                 return None
             self.called_for[question.item_id] = min(due + sampling.adaptive.step, sampling.votes)
 
@@ -128,12 +139,3 @@ def judge_refusals(budgets: Sequence[Budget]) -> None:
             f"{len(refusals)} of {len(refusals)} requests failed: the server refuses all that it is asked; the last "
             f"error: {refusals[-1][:500]}; mend what the error names, and run again"
         )
-
-
-def said(answer: Answer, settings: Judge) -> Parsed:
-    """Return what an answer says; it is parsed anew each time, so that a better parser needs no asking."""
-    if answer.error is not None:
-        return Parsed(None, "error")
-    if settings.read is not None:
-        return expectation_of(answer.text, settings.read)
-    return parse(answer.text, answer_form(settings.prompt), answer.finish_reason)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from umui.answers.parsing import split_reasoning
 from umui.answers.printable import printable
+from umui.answers.thinking import split_reasoning
 from umui.answers.token_masses import reading
 from umui.asking.messages import Message
 from umui.asking.replies import (
@@ -210,10 +210,11 @@ class Client:
     def _choice(self, choice: AnswerChoice) -> Choice:
         """Read the reasoning where the server has set it apart, else where the answer's own tags set it apart."""
         text = choice.message.content or ""
-        reasoning = choice.message.reasoning or choice.message.reasoning_content
+        given = (choice.message.reasoning, choice.message.reasoning_content)
+        reasoning = next((thought for thought in given if thought is not None), None)  # empty: it did not think long
         if self._read is not None:
             text = reading(self._log_probabilities(choice))
-        elif not reasoning:
+        elif reasoning is None:
             reasoning, text = split_reasoning(text)
         tokens = None if choice.token_ids is None else len(choice.token_ids)
         finish_reason = None if choice.finish_reason is None else self._clean(choice.finish_reason)
