@@ -4,13 +4,14 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, BinaryIO
 
 Fault = Callable[[int, dict[str, Any]], tuple[int, str] | None]
+Reply = bytes | Callable[[BinaryIO], None] | None
 
 
 @dataclass
@@ -18,11 +19,15 @@ class ChatServer:
     """What the server serves and was asked.
 
     `fault` maps a request's number and body to a status and a message; from request number `dies_at` on it hangs up.
+    `mangled` maps a request's number and the honest reply to the body of a reply with status 200, or to what is done
+    with the connection instead; None leaves the honest reply.
     """
 
     url: str = ""
     model: str = "judge"
     fault: Fault = lambda number, body: None
+    mangled: Callable[[int, dict[str, Any]], Reply] = lambda number, honest: None
+    models: Reply = None
     delay_s: float = 0.0
     counts_tokens: bool = True
     honours_n: bool = True
@@ -72,6 +77,8 @@ def chat_server() -> Iterator[ChatServer]:
         def do_GET(self) -> None:
             if self.path != "/v1/models":
                 return self._send(404, {"error": {"message": "no such page"}})
+            if state.models is not None:
+                return self._mangled(state.models)
             self._send(200, {"object": "list", "data": [{"id": state.model, "object": "model"}]})
 
         def do_POST(self) -> None:
@@ -105,11 +112,20 @@ def chat_server() -> Iterator[ChatServer]:
                 for child in range(body["n"] if state.honours_n else 1)
             ]
             usage = {"prompt_tokens": 7, "completion_tokens": 3 * len(choices), "total_tokens": 7 + 3 * len(choices)}
-            self._send(200, {"id": "0", "object": "chat.completion", "created": 0, "model": state.model,
-                             "choices": choices[::-1], "usage": usage})  # fmt: skip
+            honest = {"id": "0", "object": "chat.completion", "created": 0, "model": state.model,
+                      "choices": choices[::-1], "usage": usage}  # fmt: skip
+            reply = state.mangled(number, honest)
+            return self._send(200, honest) if reply is None else self._mangled(reply)
 
-        def _send(self, status: int, content: dict[str, Any]) -> None:
-            data = json.dumps(content).encode()
+        def _mangled(self, reply: bytes | Callable[[BinaryIO], None]) -> None:
+            if isinstance(reply, bytes):
+                return self._send(200, reply)
+            self.close_connection = True
+            with suppress(OSError):
+                reply(self.wfile)
+
+        def _send(self, status: int, content: dict[str, Any] | bytes) -> None:
+            data = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from umui.answers.parsing import Parsed, parse, split_reasoning
+from umui.answers.parsing import Parsed, hear, parse
+from umui.answers.thinking import split_reasoning
 
 NOTHING_SAID = ("missing", "truncated", "refused", "out_of_range")
 
@@ -49,6 +50,9 @@ def scalar(text: str, finish_reason: str | None = "stop") -> tuple[float | None,
         ("I'm sorry, but I cannot judge people.", (None, "refused")),
         ("I\u2019m unable to tell.", (None, "refused")),
         ("<answer>I cannot say</answer>", (None, "refused")),
+        ('The speaker says "I\'m sorry" and leaves. <answer>0.7.</answer>', (None, "missing")),
+        ("The man says I can't swim, so <answer>likely</answer>", (None, "missing")),
+        ("The man says I can't swim, so <answer>0.7", (None, "missing")),
         ("I cannot see a face, still <answer>0.4</answer>", (0.4, "ok")),  # an answer outweighs its hedges
     ],
 )
@@ -62,8 +66,11 @@ def test_scalar_answers(text: str, said: tuple[float | None, str]) -> None:
         ("<answer>0.6", "truncated"),
         ("The video shows", "truncated"),
         ("I cannot help with", "refused"),
-        ("<answer>maybe</answer> since", "missing"),
-        ("<answer>0.6</answer> since", "ok"),
+        ("<answer>maybe</answer> since", "truncated"),
+        ("<answer>0.6</answer> since", "truncated"),  # a thought may weigh it
+        ("Okay, the format is <answer>0.50</answer>. The clip shows a ball, so", "truncated"),
+        ("At first <answer>0.30</answer>, on the other hand <answer>", "truncated"),
+        ("So <answer>0.6</answer>\n", "ok"),  # complete, whatever would have come
     ],
 )
 def test_an_answer_that_ran_out_of_tokens(text: str, status: str) -> None:
@@ -127,3 +134,39 @@ def test_no_probability_is_made_up(pieces: list[str], finish_reason: str) -> Non
 )  # fmt: skip
 def test_thinking_is_apart_from_the_answer(text: str, reasoning: str | None, answer: str) -> None:
     assert split_reasoning(text) == (reasoning, answer)
+
+
+MARKS = [
+    ("<think>", "</think>"), ("<seed:think>", "</seed:think>"), ("<mm:think>", "</mm:think>"),
+    ("<ifm|think_faster>", "</ifm|think_faster>"), ("<think:x7>", "</think:x7>"), ("[THINK]", "[/THINK]"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"), ("<|channel>thought\n", "<channel|>"),
+    ("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
+    ("<|open|>think<|sep|>", "<|close|>think<|sep|>"), ("<|plamo:begin_think:plamo|>", "<|plamo:end_think:plamo|>"),
+    ("<|content_thinking|>", "<|end_message|><|content_text|>"), ("to=self<|message|>", "<|eom|>to=user<|message|>"),
+    ("\u25c1think\u25b7", "\u25c1/think\u25b7"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("opening", "end"), MARKS)
+def test_the_marks_of_all_families_are_known(opening: str, end: str) -> None:
+    thought = "Perhaps <answer>0.2</answer>, as in <answer>0.50</answer>"
+    for text in (f"{opening}{thought}{end}<answer>0.9</answer>", f"{thought}{end}\n<answer>0.9</answer>"):
+        heard = hear(text, None, "scalar", "stop", thinks=True)
+        assert heard.parsed == Parsed(0.9, "ok")
+        assert heard.text == "<answer>0.9</answer>"
+    for text in (f"{opening}{thought}", f"{opening}a{end}Well. {opening}{thought}"):
+        for thinks in (True, False):
+            heard = hear(text, None, "scalar", "length", thinks=thinks)
+            assert heard.parsed == Parsed(None, "truncated")
+            assert thought in str(heard.reasoning)
+
+
+@pytest.mark.parametrize("finish_reason", ["length", "stop", None])
+def test_a_thought_without_an_end_is_no_answer_of_a_model_that_thinks(finish_reason: str | None) -> None:
+    thought = "The format is <answer>0.50</answer>"
+    heard = hear(thought, None, "scalar", finish_reason, thinks=True)
+    assert (heard.text, heard.reasoning, heard.parsed) == ("", thought, Parsed(None, "truncated"))
+    assert hear(thought, None, "scalar", finish_reason, thinks=False).parsed == Parsed(0.5, "ok")
+    for apart in ("so", ""):  # what a server with a reasoning parser gives
+        heard = hear("<answer>0.97</answer>", apart, "scalar", finish_reason, thinks=True)
+        assert (heard.text, heard.reasoning, heard.parsed) == ("<answer>0.97</answer>", apart, Parsed(0.97, "ok"))

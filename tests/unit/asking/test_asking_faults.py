@@ -1,5 +1,6 @@
 """What goes wrong while votes are asked for: none is lost, and it is told."""
 
+import io
 import os
 import signal
 import subprocess
@@ -13,9 +14,12 @@ from typing import Any
 import pytest
 from asking_world import N_ITEMS, ask, judge, statuses
 from chat_server import ChatServer, chat_server
+from PIL import Image
 from rows import item
 
+from umui.asking import ask as ask_module
 from umui.asking import engine
+from umui.asking.ask import too_many_frames
 from umui.asking.server import Address
 from umui.config.judges import Judge
 from umui.files.digests import digest_file
@@ -95,29 +99,38 @@ def test_an_endpoint_that_is_cut_off_midway_ends_the_job_and_a_rerun_asks_for_th
     assert sorted(answered + server.seeds) == sorted(vote["seed"] for vote in votes)
 
 
+@pytest.mark.parametrize("status", [400, 413, 422])
 def test_a_refused_request_becomes_error_rows_and_is_asked_again_by_the_next_run(
-    server: ChatServer, world: Path
+    server: ChatServer, world: Path, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fault(number: int, body: dict[str, Any]) -> tuple[int, str] | None:
         text = body["messages"][-1]["content"][-1]["text"]
-        return (400, "too long for me") if text.endswith("Ball 3 is red.") else None
+        return (status, "not for me") if text.endswith("Ball 3 is red.") else None
 
     server.fault = fault
-    settings = judge(server.url, client={"max_error_share": 0.3})
+    settings = judge(server.url)
     votes = ask(settings, world)
     failed = [vote for vote in votes if vote["parse_status"] == "error"]
     assert {vote["item_id"][-1] for vote in failed} == {"3"}
     assert len(failed) == 6 * 5
-    assert all("too long for me" in vote["text"] and vote["probability"] is None for vote in failed)
-    assert len(server.bodies) == N_ITEMS  # a 400 is not retried
+    assert all("not for me" in vote["text"] and vote["probability"] is None for vote in failed)
+    assert len(server.bodies) == N_ITEMS  # a refusal is not retried
+    assert "urn/test/text/0#3 gets no votes" in capsys.readouterr().err
 
+    assert ask(settings, world) == votes  # asks for the same six, and ends as well
+    assert len(server.bodies) == N_ITEMS + 6
     server.fault = lambda number, body: None
     assert statuses(ask(settings, world)) == {"ok"}
-    assert len(server.bodies) == N_ITEMS + 6
+
+
+def test_one_text_that_is_too_long_does_not_stop_a_job_of_its_own(server: ChatServer, world: Path) -> None:
+    write_table(world / "items.parquet", ITEMS, [item("urn/test/text/0#0")])
+    server.fault = lambda number, body: (400, "Input length (1660) exceeds model's maximum context length (1024).")
+    assert statuses(ask(judge(server.url), world)) == {"error"}
 
 
 def test_too_many_errors_stop_the_run_and_keep_the_votes(server: ChatServer, world: Path) -> None:
-    server.fault = lambda number, body: (400, "out of order") if number > 15 else None
+    server.fault = lambda number, body: (403, "out of order") if number > 15 else None
     with pytest.raises(ConnectionError, match=r"requests failed, more than client\.max_error_share.*out of order"):
         ask(judge(server.url), world)
     assert not (world / "out/votes.parquet").exists()
@@ -127,10 +140,11 @@ def test_too_many_errors_stop_the_run_and_keep_the_votes(server: ChatServer, wor
     assert len(server.bodies) == N_ITEMS - 15
 
 
-def test_a_few_requests_that_all_fail_are_too_many_errors(server: ChatServer, world: Path) -> None:
-    write_table(world / "items.parquet", ITEMS, [item("urn/test/text/0#0")])
+@pytest.mark.parametrize("n_items", [1, N_ITEMS])
+def test_a_server_that_refuses_everything_is_at_fault_itself(server: ChatServer, world: Path, n_items: int) -> None:
+    write_table(world / "items.parquet", ITEMS, [item(f"urn/test/text/{n}#0") for n in range(n_items)])
     server.fault = lambda number, body: (400, "no")
-    with pytest.raises(ConnectionError, match="1 of 1 requests failed"):
+    with pytest.raises(ConnectionError, match=rf"{min(n_items, 20)} of \d+ requests failed: .*refuses all.*no"):
         ask(judge(server.url), world)
 
 
@@ -220,3 +234,23 @@ def test_two_jobs_never_write_one_journal(server: ChatServer, world: Path) -> No
         ask(judge(server.url), world)
     errors = job.communicate()[1]
     assert job.returncode == 0, errors
+
+
+def test_a_clip_of_more_frames_than_the_model_reads_is_not_asked_about() -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (128, 128)).save(picture, "JPEG")
+    settings = judge(None)
+    assert settings.server.max_model_len == 1024
+    assert too_many_frames([], settings) is None
+    assert too_many_frames([picture.getvalue()] * 127, settings) is None
+    assert "750 frames are at least 6000 tokens" in str(too_many_frames([picture.getvalue()] * 750, settings))
+
+
+def test_an_item_that_is_known_to_be_too_long_costs_no_request(
+    server: ChatServer, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask_module, "too_many_frames", lambda frames, settings: "too long: 750 frames")
+    with servers_of_ours(monkeypatch, server):
+        votes = ask(judge(None), world)
+    assert {(vote["parse_status"], vote["text"]) for vote in votes} == {("error", "too long: 750 frames")}
+    assert server.bodies == []

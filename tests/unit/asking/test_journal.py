@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from hostile.journals import mangled
 
-from umui.asking.journal import Answer, Journal
+from umui.asking.journal import Answer, Journal, kept_digests
 
 WANTED = {"a", "b", "c"}
 
@@ -87,10 +88,26 @@ def test_answers_to_other_requests_stay_in_the_file_but_are_not_used(path: Path)
     assert path.read_bytes() == before
 
 
-def test_a_damaged_line_before_the_last_is_named(path: Path) -> None:
-    path.write_bytes(b'{"vote": 1}\n' + path.read_bytes())
-    with pytest.raises(ValueError, match=r"0000-of-0001\.jsonl: line 1 is not an answer"):
-        Journal(path, WANTED)
+def test_a_damaged_line_before_the_last_is_named_and_asked_again(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b'{"vote": 1}\n' + first.replace(b'"latency_s": 0.25', b'"latency_s": "0.25"') + second)
+    with Journal(path, WANTED) as journal:
+        assert journal.answers.keys() == {"b"}
+        journal.append([answer("a")])
+    told = capsys.readouterr().err
+    assert f"{path}: line 1 is not an answer (request_digest: Field required); what it answered is asked again" in told
+    assert f"{path}: line 2 is not an answer (latency_s: Input should be a valid number)" in told
+    assert reopened(path) == {"a": answer("a"), "b": answer("b", "zwei\nZeilen \u2028 und \U0001f3b2")}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_poisoned_line_costs_its_own_answer_alone(path: Path, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(mangled(first, seed) + second)
+    assert reopened(path).keys() == kept_digests(path) == {"b"}
+    assert "line 1 is not an answer" in capsys.readouterr().err
 
 
 def test_a_second_process_is_turned_away_until_the_first_is_done(path: Path) -> None:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from umui.answers.thinking import split_reasoning
 from umui.tables import ParseStatus
 
 Form = Literal["scalar", "binary"]
@@ -25,23 +26,45 @@ class Parsed:
     status: ParseStatus
 
 
+@dataclass(frozen=True)
+class Heard:
+    """An answer apart from its reasoning, which is None where there is none, and what it says."""
+
+    text: str
+    reasoning: str | None
+    parsed: Parsed
+
+
+def hear(text: str, reasoning: str | None, form: Form, finish_reason: str | None, *, thinks: bool) -> Heard:
+    """Tell the answer from the thinking, and read it; `reasoning` is what the server has set apart already.
+
+    Of a model that `thinks`, a text without any mark is thinking that was cut off, and no answer.
+    """
+    found, answer = split_reasoning(text)
+    thoughts = [thought for thought in (reasoning, found) if thought is not None]
+    if thinks and not thoughts:
+        return Heard("", text, Parsed(None, "truncated"))
+    return Heard(answer, "\n".join(thoughts) if thoughts else None, parse(answer, form, finish_reason))
+
+
 def parse(text: str, form: Form, finish_reason: str | None) -> Parsed:
     """Read the last ``<answer>...</answer>`` of an answer without its reasoning.
 
     A scalar answer is one decimal number: from 0 to 1 (ok), or followed by a percent sign and from 0 to 100 (percent).
     Outside these it is out_of_range.  A binary answer is Yes (1) or No (0), in any case, with or without a full stop.
     Everything else has no probability: ranges, words, several numbers, and decimal commas, since ``0,1`` may be a list.
-    It is refused when it declines, truncated when the tokens ran out before an answer was complete, else missing.
+    It is refused when it declines instead of answering; truncated when the tokens ran out before an answer or in the
+    words after one, which may then have been a thought's; else missing.
     """
     answers = _ANSWER.findall(text)
-    said = _say(answers[-1].strip(), form) if answers else None
+    cut_off = finish_reason == "length" and not text.rstrip().lower().endswith("</answer>")
+    said = _say(answers[-1].strip(), form) if answers and not cut_off else None
     if said is not None:
         return said
-    if _REFUSAL.search(text):
+    begun = "<answer>" in text.lower()
+    if _REFUSAL.search(answers[-1] if answers else "" if begun else text):
         return Parsed(None, "refused")
-    if not answers and finish_reason == "length":
-        return Parsed(None, "truncated")
-    return Parsed(None, "missing")
+    return Parsed(None, "truncated" if cut_off else "missing")
 
 
 def _say(answer: str, form: Form) -> Parsed | None:
@@ -55,16 +78,3 @@ def _say(answer: str, form: Form) -> Parsed | None:
     if not 0 <= value <= 1:
         return Parsed(None, "out_of_range")
     return Parsed(abs(value), "percent" if match[2] else "ok")  # abs: -0.0 is 0
-
-
-def split_reasoning(text: str) -> tuple[str | None, str]:
-    """Split thinking output from the answer at the last ``</think>``; without one there is no reasoning.
-
-    Thinking that was cut off before its end tag is all reasoning, so that a number it weighs is no answer.
-    """
-    reasoning, end, answer = text.rpartition("</think>")
-    if not end and text.lstrip().startswith("<think>"):
-        reasoning, answer = text, ""
-    elif not end:
-        return None, text
-    return reasoning.strip().removeprefix("<think>").strip(), answer.strip()

@@ -25,9 +25,18 @@ def reading(log_probabilities: Mapping[str, float]) -> str:
 
 
 def expectation_of(text: str, read: Read) -> Parsed:
-    """Return what a kept answer says, with the values that the tokens stand for now."""
-    masses = json.loads(text)["masses"]
-    return expectation([masses[token] for token in read.tokens], read.values)
+    """Return what a kept answer says, with the values that the tokens stand for now.
+
+    What is no such answer has the status missing.
+    """
+    try:
+        kept = json.loads(text)
+    except (ValueError, RecursionError):
+        return Parsed(None, "missing")
+    masses = kept.get("masses") if isinstance(kept, dict) else None
+    if not isinstance(masses, dict):
+        return Parsed(None, "missing")
+    return expectation([masses.get(token) for token in read.tokens], read.values)
 
 
 def expectation(masses: Any, values: Sequence[float]) -> Parsed:

@@ -1,6 +1,8 @@
 """Ask a judge for the votes of shards: plan, ask what the journals lack, and write the tables from the journals."""
 
 import asyncio
+import io
+import math
 import signal
 import time
 from collections import Counter
@@ -12,9 +14,10 @@ from types import FrameType
 from typing import Annotated, Any
 
 import pyarrow as pa
+from PIL import Image
 
 from umui.arguments import Items, Revision, Shards, Workers
-from umui.asking.budget import Budget
+from umui.asking.budget import Budget, judge_refusals
 from umui.asking.client import Client, Reply
 from umui.asking.engine import Engine
 from umui.asking.journal import Answer, Journal, journal_file
@@ -22,6 +25,7 @@ from umui.asking.messages import build, check
 from umui.asking.planning import Question, plan
 from umui.asking.rows import timing_row, vote_row
 from umui.asking.server import PROGRESS_EVERY_S, Address
+from umui.asking.thinking import thinks
 from umui.config.judges import Judge
 from umui.config.loading import judge_of_parts
 from umui.config.models import Media
@@ -33,6 +37,8 @@ from umui.processes.signals import AGAIN
 from umui.tables import TIMINGS, VOTES
 
 WATCH_EVERY_S = 0.5
+NAMED_ITEMS, NAMED_CHARACTERS = 5, 300  # of refused items, told of one by one
+PIXELS_A_TOKEN = 2 * 32 * 32  # at most, of two frames: server.flags rests on the same
 
 
 class ServerLost(Exception):
@@ -63,21 +69,25 @@ def ask_shards(
     Asked for is what their journals lack.  The tables are written from the journals when all has been asked; killed
     before, a rerun asks for the rest.  A shard's journal does not depend on which other shards are chosen, so that jobs
     may share the shards otherwise and ask for nothing again.  Items whose evidence is missing get votes with the status
-    no_evidence; requests that fail for good get the status error, are not kept as answers, and are asked again by a
-    rerun.  Raises ValueError for a wrong model, prompt or setting, or when another job writes a journal;
-    ConnectionError when the server cannot be started or reached, dies too often, or fails too many requests.
+    no_evidence; requests that fail for good, and those that the server refuses for what they are, such as for their
+    length, get the status error, are not kept as answers, and are asked again by a rerun.  Raises ValueError for a
+    wrong model, prompt or setting, or when another job writes a journal; ConnectionError when the server cannot be
+    started or reached, dies too often, refuses everything, or fails too many requests.
     """
     asked = judge_of_parts(settings, circumstances)
     server_log.parent.mkdir(parents=True, exist_ok=True)
     server_log.touch()
     answered: list[tuple[pa.Table, pa.Table]] = []
+    budgets: list[Budget] = []
+    thinking = thinks(asked, model)
     with Engine(asked, judge, model, revision, media_settings, gpus, workers, server_log) as engine:
         for shard, table in zip(chosen, evidence, strict=True):
             shelf = EvidenceShelf(table)
             questions = plan(asked, model, revision, media_settings, items, shard, shards, shelf)
             kept = journal_file(journal, shard, shards)
-            answered.append(_ask_shard(asked, judge, questions, shelf, kept, engine))
+            answered.append(_ask_shard(asked, judge, questions, shelf, kept, engine, thinking, budgets))
         used = engine.usage()
+    judge_refusals(budgets)
     rows, times = (pa.concat_tables(tables) for tables in zip(*answered, strict=True))
     write_json(usage, {"judge": judge, "counts": used})
     write_table(timings, TIMINGS, times)
@@ -87,12 +97,20 @@ def ask_shards(
 
 
 def _ask_shard(
-    settings: Judge, judge: str, questions: list[Question], shelf: EvidenceShelf, journal: Path, engine: Engine
+    settings: Judge,
+    judge: str,
+    questions: list[Question],
+    shelf: EvidenceShelf,
+    journal: Path,
+    engine: Engine,
+    thinking: bool,
+    budgets: list[Budget],
 ) -> tuple[pa.Table, pa.Table]:
-    """Return a shard's votes and timings, when all has been asked that its journal lacks."""
+    """Return a shard's votes and timings, when all has been asked that its journal lacks; add to `budgets`."""
     wanted = {digest for question in questions if question.answerable for digest in question.digests}
     with Journal(journal, wanted) as book:
-        budget = Budget(questions, shelf, book, settings, len(wanted) - len(book.answers))
+        budget = Budget(questions, shelf, book, settings, len(wanted) - len(book.answers), thinking)
+        budgets.append(budget)
         say(
             f"{judge}: {len(questions)} items, {sum(not question.answerable for question in questions)} without "
             f"evidence; {len(book.answers)} votes found in {book.path}, "
@@ -104,6 +122,10 @@ def _ask_shard(
             say(budget.progress())
         if budget.failed:
             budget.judge_errors(str(next(reversed(budget.failed.values())).error))
+        for item_id, error in list(budget.refused.items())[:NAMED_ITEMS]:
+            say(f"{judge}: {item_id} gets no votes: {error[:NAMED_CHARACTERS]}")
+        if len(budget.refused) > NAMED_ITEMS:
+            say(f"{judge}: {len(budget.refused)} items get no votes; the votes table says why")
     rows = [
         vote_row(question, vote, judge, budget) for question in questions for vote in range(settings.sampling.votes)
     ]
@@ -162,12 +184,37 @@ async def _worker(budget: Budget, questions: Iterator[Question], client: Client,
             check(messages, question.modality, question.hypothesis, question.premise_text, len(evidence.frames))
         except ValueError as error:
             raise ValueError(f"item {question.item_id}: {error}") from None
+        too_long = too_many_frames(evidence.frames, budget.settings) if address.ours else None
         while (votes := budget.next_request(question)) is not None:
             asked_at_s, began = time.time(), time.monotonic()
+            if too_long is not None:
+                budget.leave_out(_answers(question, votes, Reply([], None, too_long), asked_at_s, 0.0))
+                continue
             reply = await client.ask(messages, len(votes), question.seed + votes[0])
             if reply.error is not None and not address.alive():
                 raise ServerLost
-            budget.record(_answers(question, votes, reply, asked_at_s, time.monotonic() - began))
+            answers = _answers(question, votes, reply, asked_at_s, time.monotonic() - began)
+            budget.record(answers, refused=reply.refused)
+
+
+def too_many_frames(frames: Sequence[bytes], settings: Judge) -> str | None:
+    """Return why a server of ours cannot be asked about so many frames; None where it may be."""
+    if not frames:
+        return None
+    pixels = math.prod(_size(frames[0])) * len(frames)
+    tokens, limit = pixels // PIXELS_A_TOKEN, settings.server.max_model_len
+    if tokens < limit:
+        return None
+    return (
+        f"too long: {len(frames)} frames are at least {tokens} tokens, and server.max_model_len is {limit}; "
+        "cut the clip, lower media.frame_rate_hz, or raise the limit"
+    )
+
+
+def _size(jpeg: bytes) -> tuple[int, int]:
+    """Return the width and the height of a picture, which the extraction made."""
+    with Image.open(io.BytesIO(jpeg)) as picture:
+        return picture.size
 
 
 def _answers(question: Question, votes: range, reply: Reply, asked_at_s: float, latency_s: float) -> list[Answer]:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from umui.asking.server import Address, flags, serving
+from umui.asking.thinking import thinks, with_parser
 from umui.asking.usage import usage
 from umui.config.judges import Judge
 from umui.config.models import Media
@@ -31,6 +32,7 @@ class Engine:
         log: Path,
     ) -> None:
         self._settings, self._judge, self._log = settings, judge, log
+        self._server = with_parser(settings.server, model) if thinks(settings, model) else settings.server
         self._modalities = [modality for chosen in settings.datasets.values() for modality in chosen]
         self._media, self._model, self._revision = media, model, revision
         self._gpus, self._workers = gpus, workers
@@ -76,7 +78,7 @@ class Engine:
             say(f"the server died; it was started {self._starts} times of at most {most}")
         self._starts += 1
         server = serving(
-            self._settings.server, self._media, self._modalities, self._judge, self._model, self._revision,
+            self._server, self._media, self._modalities, self._judge, self._model, self._revision,
             self._gpus, self._workers, self._log,
         )  # fmt: skip
         return self._running.enter_context(server)
@@ -84,11 +86,10 @@ class Engine:
     def _endpoint(self) -> Address:
         endpoint = self._settings.endpoint
         assert endpoint is not None
-        needed = " ".join(flags(self._settings.server, self._media, self._modalities))
-        say(f"{self._judge}: asking {endpoint.url}, which must have been started with: {needed}")
-        if endpoint.key_variable is None:
-            return Address(endpoint.url, "none", endpoint.model, ours=False)
-        key = os.environ.get(endpoint.key_variable)
+        needed = " ".join(flags(self._server, self._media, self._modalities))
+        key = "none" if endpoint.key_variable is None else os.environ.get(endpoint.key_variable)
         if not key:
             raise ValueError(f"endpoint.key_variable: the environment variable {endpoint.key_variable} is not set")
-        return Address(endpoint.url, key, endpoint.model, ours=False)
+        address = Address(endpoint.url, key, endpoint.model, ours=False)
+        say(f"{self._judge}: asking {address.shown_url}, which must have been started with: {needed}")
+        return address

@@ -9,30 +9,53 @@ import fcntl
 import json
 import os
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Annotated, ClassVar, Self
 
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from umui.asking.replies import TokenCount
 from umui.processes.say import say
+
+NAMED_LINES = 5  # damaged ones that are told of one by one
+_Seconds = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
 class Answer:
     """One answer, or (where `error` is not None) why there is none; `text` is without the reasoning."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="forbid")
+
     request_digest: str
     item_id: str
-    vote: int
-    asked_at_s: float
-    latency_s: float
+    vote: TokenCount
+    asked_at_s: _Seconds
+    latency_s: _Seconds
     text: str = ""
     reasoning: str | None = None
     finish_reason: str | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: TokenCount | None = None
+    completion_tokens: TokenCount | None = None
     error: str | None = None
+
+
+_ANSWER = TypeAdapter(Answer)
+
+
+def answer_of(line: bytes) -> Answer:
+    """Read a line of a journal.  Raises ValueError in words when it is no whole answer with values of their types."""
+    if not line.endswith(b"\n"):
+        raise ValueError("it does not end")
+    try:
+        return _ANSWER.validate_json(line)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        raise ValueError(": ".join([*map(str, fault["loc"]), fault["msg"]])) from None
 
 
 def journal_file(directory: Path, shard: int, shards: int) -> Path:
@@ -44,15 +67,20 @@ def kept_digests(path: Path) -> set[str]:
     """Return the request digests of the answers that a journal has, without taking hold of it."""
     if not path.is_file():
         return set()
-    whole = (json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n"))
-    return {answer["request_digest"] for answer in whole if answer["error"] is None}
+    digests = set()
+    for line in path.read_bytes().splitlines(keepends=True):
+        with suppress(ValueError):
+            answer = answer_of(line)
+            digests |= {answer.request_digest} if answer.error is None else set()
+    return digests
 
 
 class Journal:
     """A journal file that this process alone writes, as a context manager; `answers` are those without an error.
 
-    Opening it cuts off a damaged last line, the trace of a kill or a lost machine in the middle of a write.
-    Raises ValueError when another process holds the file, or when a line before the last is not an answer.
+    Opening it cuts off a damaged last line, the trace of a kill or a lost machine in the middle of a write.  A line
+    before the last that is not an answer stays, is told of, and counts for nothing, so that its answer is asked again.
+    Raises ValueError when another process holds the file.
     """
 
     def __init__(self, path: Path, wanted: Container[str]) -> None:
@@ -105,24 +133,23 @@ class Journal:
     def _read(self, wanted: Container[str]) -> None:
         self._file.seek(0)
         lines = self._file.readall().splitlines(keepends=True)
-        end = 0
+        end, damaged = 0, 0
         for number, line in enumerate(lines, start=1):
             try:
-                self._take(line, wanted)
-            except (ValueError, TypeError) as error:
-                if number < len(lines):
-                    raise ValueError(
-                        f"{self.path}: line {number} is not an answer ({error}); remove the line, and its answer is "
-                        "asked again"
-                    ) from error
-                say(f"{self.path}: cut off a torn last line of {len(line)} bytes")
-                self._file.truncate(end)
+                self._take(answer_of(line), wanted)
+            except ValueError as error:
+                if number == len(lines):
+                    say(f"{self.path}: cut off a torn last line of {len(line)} bytes")
+                    self._file.truncate(end)
+                    break
+                damaged += 1
+                if damaged <= NAMED_LINES:
+                    say(f"{self.path}: line {number} is not an answer ({error}); what it answered is asked again")
             end += len(line)
+        if damaged > NAMED_LINES:
+            say(f"{self.path}: {damaged} lines are not answers; what they answered is asked again")
 
-    def _take(self, line: bytes, wanted: Container[str]) -> None:
-        if not line.endswith(b"\n"):
-            raise ValueError("it does not end")
-        answer = Answer(**json.loads(line))
+    def _take(self, answer: Answer, wanted: Container[str]) -> None:
         if answer.request_digest not in wanted:
             self.n_other += 1
         elif answer.error is None:

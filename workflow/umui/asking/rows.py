@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from umui.asking.budget import Budget, said
+from umui.asking.budget import Budget
 from umui.asking.journal import Answer
 from umui.asking.planning import Question
 
@@ -26,13 +26,13 @@ def vote_row(question: Question, vote: int, judge: str, budget: Budget) -> dict[
     if vote >= budget.called_for[question.item_id]:
         return {**row, "parse_status": "not_asked"}
     answer = budget.answers[question.digests[vote]]
-    parsed = said(answer, budget.settings)
+    heard = budget.heard(answer)
     return {
         **row,
-        "text": answer.text if answer.error is None else answer.error,
-        "reasoning": answer.reasoning,
-        "probability": parsed.probability,
-        "parse_status": parsed.status,
+        "text": heard.text,
+        "reasoning": heard.reasoning,
+        "probability": heard.parsed.probability,
+        "parse_status": heard.parsed.status,
         "finish_reason": answer.finish_reason,
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,

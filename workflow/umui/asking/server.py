@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from umui.config.judges import Server
 from umui.config.models import Media
@@ -27,6 +28,8 @@ SUPERVISOR = Path(__file__).parents[1] / "processes" / "supervisor.py"
 STOP_TIMEOUT_S = 15.0
 PROGRESS_EVERY_S = 10.0
 TAIL_LINES = 10
+NO_KEYS = frozenset({"none", "EMPTY"})  # what is sent where there is no key
+SHORTEST_KEY = 4  # a shorter one is no secret, and would be struck out of words and numbers
 PROMPTS_A_STEP = 4  # on a CPU: the longest prompts that are read at a time; of shorter ones more
 _ERROR = re.compile(r"(?:^|\] )(?:[\w.]*(?:Error|Exception)|vllm: error): ")
 
@@ -40,6 +43,18 @@ class Address:
     model: str
     ours: bool
     alive: Callable[[], bool] = lambda: True
+
+    @property
+    def shown_url(self) -> str:
+        """The url without a name and a password, which nobody else should read."""
+        return re.sub(r"(?<=://)[^/?#]*@", "", self.url)
+
+    def without_key(self, text: str) -> str:
+        """Return `text` without the key, also as JSON and addresses write it; a server may say it back."""
+        if self.key in NO_KEYS or len(self.key) < SHORTEST_KEY:
+            return text
+        forms = {self.key, json.dumps(self.key)[1:-1], quote(self.key, safe=""), quote(self.key)}
+        return re.sub("|".join(map(re.escape, sorted(forms, key=len, reverse=True))), "[key]", text)
 
 
 @contextmanager

@@ -108,6 +108,12 @@ class Judge(Settings):
     sampling: Sampling
     jobs: Count = Field(description="that share the shards; each starts one server and asks about its shards in turn")
     read: Read | None = Field(default=None, description="how an answer is read; left out, it is drawn and parsed")
+    thinking: bool | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="whether an answer without the mark that ends a thought is thinking that was cut off, and no "
+        "answer; left out, the model's chat template says it, or its name",
+    )
     server: Server
     endpoint: Endpoint | None
     client: Client
@@ -136,7 +142,9 @@ class ImportedTeacher(Settings):
         description="of an answer: a text with a probability, with Yes or No, or the probabilities of digits 0 to 9; "
         "votes: files are manifests of `umui publish-votes`"
     )
-    thinking: bool = Field(description="whether a text without </think> is thinking that was cut off, and no answer")
+    thinking: bool = Field(
+        description="as of teachers: whether a text without </think>, or another mark that ends a thought, is no answer"
+    )
     votes: Count = Field(description="of an item; where the files have fewer, the others are missing")
 
     @model_validator(mode="after")

@@ -14,7 +14,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
-from umui.answers.parsing import Parsed, parse, split_reasoning
+from umui.answers.parsing import Parsed, hear
+from umui.answers.printable import printable
 from umui.answers.token_masses import expectation
 from umui.arguments import Items
 from umui.config.judges import ImportedTeacher
@@ -145,11 +146,9 @@ def parsed_vote(answer: Any, settings: ImportedTeacher) -> tuple[str, str | None
         return json.dumps(answer), None, digits(answer)
     if not isinstance(answer, str):
         return json.dumps(answer), None, Parsed(None, "missing")
-    if settings.thinking and "</think>" not in answer:
-        return "", _printable(answer), Parsed(None, "truncated")
     assert settings.form != "votes", "such votes are read as they are"
-    reasoning, text = split_reasoning(_printable(answer))
-    return text, reasoning, parse(text, settings.form, None)
+    heard = hear(printable(answer), None, settings.form, None, thinks=settings.thinking)
+    return heard.text, heard.reasoning, heard.parsed
 
 
 def digits(vector: Any) -> Parsed:
@@ -222,12 +221,7 @@ def _entry(
 
 
 def _key(modality: Modality, path: str, hypothesis: str) -> Key:
-    return modality, _printable(Path(path).name.strip()), _printable(" ".join(hypothesis.split()))
-
-
-def _printable(text: str) -> str:
-    """Return `text` with invalid Unicode, such as half of a cut emoji, as escapes."""
-    return text.encode(errors="backslashreplace").decode()
+    return modality, printable(Path(path).name.strip()), printable(" ".join(hypothesis.split()))
 
 
 def _rows(settings: ImportedTeacher, teacher: str, item_id: str, published: Published) -> Iterator[dict[str, Any]]:
