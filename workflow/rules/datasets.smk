@@ -56,6 +56,8 @@ rule import_items:
         job=JOB["core"],
         settings=settings("datasets.{dataset}"),
         dataset="{dataset}",
+        # A replaced medium reruns the rule: media are no inputs, and a date may be older than the one before.
+        sources=lambda wildcards: paths.sources_state(CONFIG, wildcards.dataset),
         code=lambda wildcards: code(
             "import-items", dispatch.adapter(CONFIG, wildcards.dataset)
         ),

@@ -126,3 +126,21 @@ def test_without_any_item_the_first_reasons_are_told(tmp_path: Path) -> None:
         written(tmp_path, LeftOut("pairs.csv", 7, "premise", "", "malformed", "give text"))
     with pytest.raises(ValueError, match="no rows"):
         written(tmp_path)
+
+
+def test_annotators_rows_are_gathered(tmp_path: Path) -> None:
+    items, left_out = tmp_path / "items.parquet", tmp_path / "left_out.parquet"
+    found = [
+        pair(2, probability=0.9, label=True), pair(3, probability=0.2, label=False), pair(4, annotations=[0.4, 0.5]),
+        pair(5), pair(6, "It snows.", probability=0.25, label=True), pair(7, "It hails."), pair(8, "It hails."),
+    ]  # fmt: skip
+    write_items(found, "mine", items, left_out, workers=1, gather=True)
+    by_hypothesis = {row["hypothesis"]: row for row in read_rows(items, ITEMS)}
+    assert by_hypothesis["It rains."]["annotations"] == [0.9, 0.2, 0.4, 0.5]
+    assert by_hypothesis["It rains."]["probability"] == 0.5
+    assert by_hypothesis["It rains."]["label"] is None, "they do not agree"
+    assert (by_hypothesis["It snows."]["annotations"], by_hypothesis["It snows."]["label"]) == ([0.25], True)
+    assert by_hypothesis["It hails."]["annotations"] is None
+    assert [(row["row"], row["status"]) for row in read_rows(left_out, LEFT_OUT)] == [
+        (5, "duplicate"), (8, "duplicate"),
+    ]  # fmt: skip

@@ -118,7 +118,7 @@ def test_the_workflow_is_told_which_files_there_are(jsonl: Path) -> None:
     ("row", "column"),
     [
         ("7,A dog.,A cat.,1,", "unli"),
-        ("7,A dog.,A cat.,1,1.5", "unli"),
+        ("7,A dog.,A cat.,1,1.5 of 2", "unli"),
         ("7,A dog.,,1,0.5", "hyp"),
         ("7,,A cat.,1,0.5", "pre"),
         ("7,A dog, running.,A cat.,1,0.5", ""),
@@ -153,3 +153,25 @@ def test_a_header_without_the_probability_is_an_error(release: Path) -> None:
     (release / "dev.csv").write_text("id,pre,hyp,nli\n1,A dog.,A cat.,1\n")
     with pytest.raises(ValueError, match=r"dev\.csv.*unli"):
         read(release)
+
+
+@pytest.mark.parametrize("layout", ["release", "jsonl"])
+def test_percents_are_refused_and_never_certain(layout: str, request: pytest.FixtureRequest) -> None:
+    """One per cent beside 85 would else be the certain probability 1, with a label that is true."""
+    directory = request.getfixturevalue(layout)
+    if layout == "jsonl":
+        rows = ({"premise": f"p{n}", "hypothesis": "h", "label": n} for n in (85, 1, 0, 40, 0.5))
+        write_jsonl(directory, "train", *map(json.dumps, rows))
+    else:
+        (directory / "train.csv").write_text("id,pre,hyp,nli,unli\n1,p,h,0,85\n2,q,h,2,1\n3,r,h,2,0.5\n")
+    with pytest.raises(
+        ValueError, match=r"train\.(csv|jsonl): (unli|label) goes from 0\.?5? to 85.*`scale: \[0, 100\]`"
+    ):
+        read(directory)
+    for other in ("dev.csv", "validation.jsonl"):
+        if (directory / other).exists():
+            content = (directory / "train.csv" if other == "dev.csv" else directory / "train.jsonl").read_text()
+            (directory / other).write_text(content)
+    found = list(pairs(Unli(kind="unli", directory=str(directory), test_split="validation", scale=100)))
+    said = [entry.probability for entry in found if isinstance(entry, Pair) and entry.split == "train"]
+    assert {0.85, 0.01, 0.005} <= set(said)

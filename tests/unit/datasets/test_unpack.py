@@ -1,6 +1,7 @@
 """Archives from elsewhere: plain files below one directory, or nothing at all."""
 
 import io
+import re
 import stat
 import tarfile
 import zipfile
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile import archives
 
 from umui.datasets.download.unpack import unpack
 
@@ -121,3 +123,38 @@ def test_a_cut_archive_and_another_kind_leave_nothing(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=said):
             unpack(tmp_path / name, tmp_path / "into", **LIMITS)
         assert not list(tmp_path.glob("*into*"))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_damage_is_refused_or_does_no_harm(tmp_path: Path, seed: int) -> None:
+    """A bit that is flipped in the data of a plain tar is beyond it: it has no checksum of these."""
+    expected = {Path(name).name: content for name, content in archives.files(seed).items()}
+    for name, data in archives.damaged(seed):
+        (tmp_path / name).write_bytes(data)
+        into = tmp_path / "into" / name
+        refused = ""
+        try:
+            unpack(tmp_path / name, into, max_bytes=10**6, max_files=10)
+        except ValueError as error:
+            refused = str(error)
+        found = {path.name: path.read_bytes() for path in into.rglob("*") if path.is_file()}
+        assert found == ({} if refused else expected), name
+        assert not refused or refused.startswith(f"{tmp_path / name}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), list(archives.impossible()), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_what_no_archive_should_hold_is_an_error_that_names_it(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path / name}: ")):
+        unpack(tmp_path / name, tmp_path / "into", max_bytes=10**6, max_files=10)
+    assert not (tmp_path / "into").exists()
+
+
+@pytest.mark.parametrize("name", archives.COMPRESSED)
+def test_whole_archives_of_all_compressions_are_unpacked(tmp_path: Path, name: str) -> None:
+    members = archives.files(0)
+    (tmp_path / name).write_bytes(archives.COMPRESSED[name](archives.tar(members)))
+    unpack(tmp_path / name, tmp_path / "into", max_bytes=10**6, max_files=10)
+    assert {f"set/{path.name}": path.read_bytes() for path in (tmp_path / "into").iterdir()} == members

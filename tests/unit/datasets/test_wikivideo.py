@@ -172,7 +172,7 @@ JUDGMENTS = [
     {"claim": f"{QUAKE} ", "path": "q1.mp4", "probability": 0.6, "label": {}},
     {"claim": QUAKE, "path": "q2.mp4", "probability": 0.1, "label": {}},
     {"claim": "Never claimed", "path": "q1.mp4", "probability": 0.1, "label": {}},
-    {"claim": PURPOSE, "path": "q1.mp4", "probability": 85, "label": {}},
+    {"claim": PURPOSE, "path": "q1.mp4", "probability": "85 %", "label": {}},
     {"claim": PURPOSE, "probability": 0.5},
 ]
 
@@ -189,6 +189,17 @@ def test_judgments_join_by_claim_and_video_and_no_judgment_is_lost(tmp_path: Pat
     repeated = next(entry for entry in aside if entry.status == "duplicate" and entry.row == 2)
     assert "0.6" in repeated.reason
     assert "0.85" in repeated.reason
+
+
+def test_judgments_on_another_scale_are_no_probabilities(tmp_path: Path) -> None:
+    percents = [
+        {"claim": QUAKE, "path": "q1.mp4", "probability": 1},
+        {"claim": QUAKE, "path": "q2.mp4", "probability": 85},
+    ]
+    with pytest.raises(ValueError, match=r"annotation\.json: probability goes from 1 to 85.*`scale: .*mend the file"):
+        found(settings(tmp_path, judgments=percents))
+    chosen, _ = found(settings(tmp_path, judgments=percents, scale=100))
+    assert {pair.probability for pair in chosen} >= {0.01}
 
 
 def test_with_negatives_in_the_test_split_more_judgments_find_their_pair(tmp_path: Path) -> None:

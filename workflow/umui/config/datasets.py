@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from umui.config.base import Count, Distinct, Positive, Settings, Share
 
@@ -48,14 +48,42 @@ class Urn(Settings):
         return self
 
 
-class Manifest(Settings):
+class Scaled(Settings):
+    """A data set with people's probabilities, which may stand on another scale in its files."""
+
+    scale: Positive | tuple[float, float] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="of probabilities in the files: their greatest value (the least is 0), or [least, greatest]",
+    )
+
+    @field_validator("scale")
+    @classmethod
+    def _ascends(cls, scale: float | tuple[float, float] | None) -> float | tuple[float, float] | None:
+        ends = scale if isinstance(scale, tuple) else (0.0, 1.0 if scale is None else scale)
+        if not (math.isfinite(ends[0]) and math.isfinite(ends[1]) and ends[0] < ends[1]):
+            raise ValueError(f"{scale}: give the greatest value, such as 100, or [least, greatest], such as [1, 5]")
+        return scale
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value: of what is impossible, and of what is certain."""
+        return self.scale if isinstance(self.scale, tuple) else (0.0, 1.0 if self.scale is None else self.scale)
+
+
+class Manifest(Scaled):
     """Pairs from one CSV, JSONL or Parquet file of the user's own; data/README.md has its columns."""
 
     kind: Literal["manifest"]
     file: str = Field(description="path of the manifest; media paths in it are relative to its directory")
+    gather: Literal["annotators"] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="annotators: rows of one pair are single people's probabilities, and become one item with the mean",
+    )
 
 
-class Unli(Settings):
+class Unli(Scaled):
     """Uncertain natural language inference: a person's probability for each SNLI pair (Chen et al., ACL 2020)."""
 
     kind: Literal["unli"]
@@ -91,7 +119,7 @@ class Clotho(Settings):
         return self
 
 
-class WikiVideo(Settings):
+class WikiVideo(Scaled):
     """Claims about events, and which of an event's videos support them; docs/wikivideo.md has the rules."""
 
     kind: Literal["wikivideo"]

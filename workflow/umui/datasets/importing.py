@@ -9,9 +9,12 @@ first sorted into piles on the disk, whose order is that of the items, and then 
 """
 
 import importlib
+import math
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,15 +24,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from umui.arguments import Workers
-from umui.config.datasets import Dataset
+from umui.config.datasets import Dataset, Manifest
 from umui.datasets.rows import Fault
-from umui.files.digests import digest_bytes, digest_file, digest_json
+from umui.datasets.sources import located, media_id, state
+from umui.files.digests import digest_bytes, digest_json
 from umui.files.parquet import write_groups, write_table
 from umui.processes.progress import reported
 from umui.tables import ITEMS, LEFT_OUT, LeftOut, Modality, Split
 
 CHUNK_ROWS = 20_000  # of which Python's objects are in memory at a time
 SHOWN_DIGITS = 12  # hexadecimal, of the digest that ends a premise's name
+Medium = tuple[str | None, str | None]
+"""A medium's identity and where it lies."""
+NO_MEDIUM: Medium = (None, None)
 PAIRS = pa.schema([*ITEMS.schema, *(LEFT_OUT.schema.field(name) for name in LEFT_OUT.key)])  # and whence an item is
 
 
@@ -68,7 +75,25 @@ def import_items(
 
     The adapter of its kind reads them; `write_items` says what becomes of what it finds.
     """
-    write_items(_adapter(settings).pairs(settings), dataset, items, left_out, workers)
+    gather = isinstance(settings, Manifest) and settings.gather is not None
+    write_items(_adapter(settings).pairs(settings), dataset, items, left_out, workers, gather=gather)
+
+
+def sources_state(settings: Any) -> str:
+    """Return a digest that is another when a file of a data set, or a medium that it names, is replaced or changed.
+
+    It is cheap: the files are read, of media only sizes and times.  What cannot be read, the import itself will tell.
+    """
+    files = files_of(settings)
+    if settings.kind == "unli":  # has texts alone
+        return state(files)
+    try:
+        with redirect_stderr(StringIO()):  # what there is to say, the import itself says
+            found = _adapter(settings).pairs(settings)
+            named = {entry.media_path for entry in found if isinstance(entry, Pair) and entry.media_path is not None}
+    except (ValueError, OSError):
+        return state(files)
+    return state([*files, *map(located, sorted(named))])
 
 
 def files_of(settings: Any) -> list[str]:
@@ -82,11 +107,14 @@ def _adapter(settings: Any) -> Any:
     return importlib.import_module(f"umui.datasets.{settings.kind}")
 
 
-def write_items(found: Iterable[Pair | LeftOut], dataset: str, items: Path, left_out: Path, workers: int) -> None:
+def write_items(
+    found: Iterable[Pair | LeftOut], dataset: str, items: Path, left_out: Path, workers: int, *, gather: bool = False
+) -> None:
     """Write the items and left_out tables.
 
-    A pair that stands twice becomes one item; the later one is left out as a duplicate.  A medium that does not exist
-    keeps its item, and becomes missing evidence later.  Raises ValueError when there is no item at all.
+    A pair that stands twice becomes one item; the later one is left out as a duplicate, or, with `gather`, is another
+    person's answer.  A medium that does not exist or cannot be read keeps its item, and becomes missing evidence later.
+    Raises ValueError when there is no item at all.
     """
     aside: list[LeftOut] = []
     n_items = n_premises = 0
@@ -94,7 +122,7 @@ def write_items(found: Iterable[Pair | LeftOut], dataset: str, items: Path, left
     def sorted_groups(piles: Piles) -> Iterator[pa.Table]:
         nonlocal n_items, n_premises
         for pile in piles:
-            kept, duplicates = _without_duplicates(pile)
+            kept, duplicates = _without_duplicates(_gathered(pile) if gather else pile)
             aside.extend(duplicates)
             n_items += kept.num_rows
             n_premises += len(kept["premise_id"].unique())
@@ -103,13 +131,13 @@ def write_items(found: Iterable[Pair | LeftOut], dataset: str, items: Path, left
     items.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".items-", dir=items.parent) as directory, ThreadPoolExecutor(workers) as pool:
         piles = Piles(Path(directory))
-        media_ids: dict[str, str] = {}
+        media: dict[str, Medium] = {}
         for chunk in _chunks(found, CHUNK_ROWS):
             pairs = [entry for entry in chunk if isinstance(entry, Pair)]
             aside += [entry for entry in chunk if isinstance(entry, LeftOut)]
-            media = sorted({pair.media_path for pair in pairs if pair.media_path is not None} - media_ids.keys())
-            media_ids.update(zip(media, reported(pool.map(media_id, media), len(media), "media digests"), strict=True))
-            piles.add([_item(dataset, pair, media_ids.get(pair.media_path or "")) for pair in pairs])
+            new = sorted({pair.media_path for pair in pairs if pair.media_path is not None} - media.keys())
+            media.update(zip(new, reported(pool.map(_medium, new), len(new), "media digests"), strict=True))
+            piles.add([_item(dataset, pair, media.get(pair.media_path or "", NO_MEDIUM)) for pair in pairs])
         if not piles.names:
             reasons = "; ".join(f"{entry.source}, row {entry.row}: {entry.reason}" for entry in aside[:3])
             raise ValueError(f"datasets.{dataset}: no row became an item; the first reasons: {reasons or 'no rows'}")
@@ -163,6 +191,30 @@ def _without_duplicates(pile: pa.Table) -> tuple[pa.Table, list[LeftOut]]:
     return first.select(ITEMS.schema.names), [_duplicate(row, origins[row["item_id"]]) for row in again.to_pylist()]
 
 
+def _gathered(pile: pa.Table) -> pa.Table:
+    """Return a pile in which the rows of a pair that say a probability are one: single people's, and their mean.
+
+    A label stays where all of them agree on it.
+    """
+    first: dict[str, dict[str, Any]] = {}
+    labels: dict[str, set[bool | None]] = {}
+    others = []
+    for row in pile.to_pylist():
+        said = row["annotations"] or ([] if row["probability"] is None else [row["probability"]])
+        item = first.setdefault(row["item_id"], row | {"annotations": []})
+        if said or item["row"] == row["row"]:
+            item["annotations"] += said
+            labels.setdefault(row["item_id"], set()).add(row["label"])
+        else:
+            others.append(row)
+    for item_id, item in first.items():
+        said = item["annotations"]
+        agreed = labels[item_id] - {None}
+        item["label"] = agreed.pop() if len(agreed) == 1 else None
+        item["annotations"], item["probability"] = (said, math.fsum(said) / len(said)) if said else (None, None)
+    return pa.Table.from_pylist([*first.values(), *others], pile.schema)
+
+
 def _joined(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Join neighbours, so that a file of few rows is one group of rows."""
     waiting: list[pa.Table] = []
@@ -180,13 +232,14 @@ def _chunks(found: Iterable[Pair | LeftOut], size: int) -> Iterator[list[Pair | 
     return iter(lambda: list(islice(entries, size)), [])
 
 
-def media_id(path: str) -> str:
-    """Return the sha256 of a file's bytes, or of its path after ``missing-`` where there is no file."""
-    return digest_file(Path(path)) if Path(path).is_file() else f"missing-{digest_bytes(path.encode())}"
+def _medium(path: str) -> Medium:
+    there = located(path)
+    return media_id(there), there
 
 
-def _item(dataset: str, pair: Pair, medium: str | None) -> dict[str, Any]:
+def _item(dataset: str, pair: Pair, of_pair: Medium) -> dict[str, Any]:
     """Return an item's row and whence it is; its identity rests on what it says alone: other items never change it."""
+    medium, path = of_pair
     shown = digest_json([pair.premise_text, medium])[:SHOWN_DIGITS]
     shared = shown if medium is None else digest_bytes(medium.encode())[:12]
     premise_id = f"{dataset}/{pair.split}/{pair.modality}/{shown}"
@@ -199,7 +252,7 @@ def _item(dataset: str, pair: Pair, medium: str | None) -> dict[str, Any]:
         "modality": pair.modality,
         "premise_text": pair.premise_text,
         "media_id": medium,
-        "media_path": pair.media_path,
+        "media_path": path,
         "hypothesis": pair.hypothesis,
         "label": pair.label,
         "probability": pair.probability,

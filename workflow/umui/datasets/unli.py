@@ -10,7 +10,8 @@ from pathlib import Path
 
 from umui.config.datasets import Unli
 from umui.datasets.importing import Pair, malformed, unused
-from umui.datasets.rows import Fault, Row, csv_rows, jsonl_rows, probability, text
+from umui.datasets.rows import Fault, Row, csv_rows, jsonl_rows, text
+from umui.datasets.scales import Columns, judged
 from umui.tables import LeftOut, Split
 
 COLUMNS = {".csv": ("pre", "hyp", "unli"), ".jsonl": ("premise", "hypothesis", "label")}
@@ -19,13 +20,15 @@ COLUMNS = {".csv": ("pre", "hyp", "unli"), ".jsonl": ("premise", "hypothesis", "
 def pairs(settings: Unli) -> Iterator[Pair | LeftOut]:
     """Read the splits that have a part in the work; a malformed row is left out, the others go on.
 
-    Raises ValueError when the directory holds both layouts, neither, or not all the splits that are needed.
+    Raises ValueError when the directory holds both layouts, neither, or not all the splits that are needed, or when a
+    file's probabilities are on another scale than the settings say.
     """
     layout = _layout(settings)
     for own_split, split in roles(settings).items():
         path = layout[own_split]
         if split is not None:
-            yield from _pairs_of(path, split)
+            columns = Columns(path, settings)
+            yield from judged(_pairs_of(path, split, columns), columns)
         elif path.is_file():
             count = sum(1 for _ in _rows(path))
             yield unused(str(path), "", count, f"test_split: {settings.test_split}; the {own_split} split is not used")
@@ -72,19 +75,19 @@ def _rows(path: Path) -> Iterator[tuple[int, Row | Fault]]:
     return csv_rows(path, COLUMNS[".csv"]) if path.suffix == ".csv" else jsonl_rows(path)
 
 
-def _pairs_of(path: Path, split: Split) -> Iterator[Pair | LeftOut]:
+def _pairs_of(path: Path, split: Split, columns: Columns) -> Iterator[Pair | LeftOut]:
     for number, row in _rows(path):
         try:
             if isinstance(row, Fault):
                 raise row
-            yield _pair(path, number, split, row)
+            yield _pair(path, number, split, row, columns)
         except Fault as fault:
             yield malformed(str(path), number, fault)
 
 
-def _pair(path: Path, number: int, split: Split, row: Row) -> Pair:
+def _pair(path: Path, number: int, split: Split, row: Row, columns: Columns) -> Pair:
     premise, hypothesis, label = COLUMNS[path.suffix]
-    said = probability(label, row.get(label, ""))
+    said = columns.probability(label, row.get(label, ""))
     return Pair(
         source=str(path),
         row=number,

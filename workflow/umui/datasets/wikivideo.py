@@ -16,7 +16,8 @@ from typing import Any
 
 from umui.config.datasets import WikiVideo
 from umui.datasets.importing import Pair, malformed
-from umui.datasets.rows import Fault, Row, probability, text
+from umui.datasets.rows import Fault, Row, text
+from umui.datasets.scales import Columns, judged
 from umui.processes.say import say
 from umui.tables import LeftOut, Modality, Split
 
@@ -55,19 +56,20 @@ def pairs(settings: WikiVideo) -> Iterator[Pair | LeftOut]:
     """
     judgments: dict[Key, Judgment] = {}
     if settings.judgments is not None:
-        for judged in _judgments(settings.judgments):
-            if isinstance(judged, LeftOut):
-                yield judged
-            elif (first := judgments.setdefault(judged.key, judged)) is not judged:
-                yield _repeated(settings.judgments, judged, first)
+        columns = Columns(settings.judgments, settings)
+        for judgment in judged(_judgments(settings.judgments, columns), columns):
+            if isinstance(judgment, LeftOut):
+                yield judgment
+            elif (first := judgments.setdefault(judgment.key, judgment)) is not judgment:
+                yield _repeated(settings.judgments, judgment, first)
     matched: set[Key] = set()
     for entry in _entries(settings):
-        judgment = judgments.get(_key(entry.hypothesis, str(entry.media_path))) if isinstance(entry, Pair) else None
-        if judgment is None or isinstance(entry, LeftOut):
+        said = judgments.get(_key(entry.hypothesis, str(entry.media_path))) if isinstance(entry, Pair) else None
+        if said is None or isinstance(entry, LeftOut):
             yield entry
         else:
-            matched.add(judgment.key)
-            yield replace(entry, probability=judgment.probability)
+            matched.add(said.key)
+            yield replace(entry, probability=said.probability)
     for judgment in judgments.values():
         if judgment.key not in matched:
             reason = f"no pair has this claim and the video {judgment.key[1]}"
@@ -194,17 +196,17 @@ def _support(flags: Any) -> Support | None:
     return None
 
 
-def _judgments(path: str) -> Iterator[Judgment | LeftOut]:
+def _judgments(path: str, columns: Columns) -> Iterator[Judgment | LeftOut]:
     judgments = _read(path)
     if not isinstance(judgments, list):
         raise ValueError(f"{path}: not a list of judgments; give the published annotation.json")
-    for row, judged in enumerate(judgments, start=1):
+    for row, said in enumerate(judgments, start=1):
         try:
-            if not isinstance(judged, dict):
-                raise Fault("", json.dumps(judged), "give an object with claim, path and probability")
-            claim = text(judged, "claim", "give the claim, as the annotations have it")
-            key = _key(claim, text(judged, "path", "give the video's file"))
-            yield Judgment(row, key, claim, probability("probability", judged.get("probability")))
+            if not isinstance(said, dict):
+                raise Fault("", json.dumps(said), "give an object with claim, path and probability")
+            claim = text(said, "claim", "give the claim, as the annotations have it")
+            key = _key(claim, text(said, "path", "give the video's file"))
+            yield Judgment(row, key, claim, columns.probability("probability", said.get("probability")))
         except Fault as fault:
             yield malformed(path, row, fault)
 
@@ -222,5 +224,5 @@ def _key(claim: str, path: str) -> Key:
 def _read(path: str) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON in UTF-8 ({error}); fetch the file again") from None

@@ -8,6 +8,7 @@ from umui.asking.journal import journal_file
 from umui.config.datasets import Urn
 from umui.config.run import Config
 from umui.datasets.importing import files_of as files_of_adapter
+from umui.datasets.importing import sources_state as sources_state_of_adapter
 
 
 def urns(config: Config) -> list[str]:
@@ -24,6 +25,11 @@ def source_files(config: Config, dataset: str) -> list[str]:
     """Return the files that a data set's items are made from, media apart; none for an urn world."""
     settings = config.datasets[dataset]
     return [] if isinstance(settings, Urn) else files_of_adapter(settings)
+
+
+def sources_state(config: Config, dataset: str) -> str:
+    """Return what is another when one of these files, or a medium that they name, is replaced or changed."""
+    return sources_state_of_adapter(config.datasets[dataset])
 
 
 def items_of(datasets: Iterable[str]) -> list[str]:

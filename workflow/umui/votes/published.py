@@ -198,7 +198,7 @@ def _published(settings: ImportedTeacher) -> Iterator[Published | LeftOut]:
 def _groups(path: Path) -> Mapping[str, list[Any]]:
     try:
         groups = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON in UTF-8 ({error}); fetch the file again") from None
     if not isinstance(groups, dict) or not all(isinstance(entries, list) for entries in groups.values()):
         raise ValueError(f"{path}: not an object of lists, one an event or split; give a file of published votes")
