@@ -29,8 +29,12 @@ def torn_journal(results: Path, choice: random.Random) -> Damage | None:
 
 
 def spoiled_checkpoint(results: Path, choice: random.Random) -> Damage | None:
-    """Change a byte of the latest whole checkpoint."""
-    whole = sorted(note.parent for note in results.glob("checkpoints/*/run-*/step-*/complete.json"))
+    """Change a byte of the latest whole checkpoint of a training that has to go on.
+
+    One that has ended reads its checkpoints no more: a Snakemake that is told to end lets its jobs finish first.
+    """
+    notes = sorted(results.glob("checkpoints/*/run-*/step-*/complete.json"))
+    whole = [note.parent for note in notes if not (results / "students" / note.parents[2].name).exists()]
     if len(whole) < 2:
         return None
     files = sorted(path for path in whole[-1].iterdir() if path.suffix == ".pt")
@@ -38,7 +42,8 @@ def spoiled_checkpoint(results: Path, choice: random.Random) -> Damage | None:
     data = bytearray(file.read_bytes())
     data[choice.randrange(len(data))] ^= 1
     file.write_bytes(data)
-    message = rf"{whole[-1].name}: its file {file.name} has changed; the checkpoint before it is used"
+    # The first fault is named; it may be that of an earlier damage, if no training has looked since.
+    message = rf"{whole[-1].name}: its file \S+ has changed; the checkpoint before it is used"
     return Damage("checkpoint with a changed byte", message)
 
 

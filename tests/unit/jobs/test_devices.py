@@ -132,3 +132,50 @@ def test_slurm_and_jobs_without_gpus_are_left_alone(monkeypatch: pytest.MonkeyPa
     with own_gpus(99) as gpus:
         assert gpus.variables == {}
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1,GPU-5f"
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_gpu_that_is_named_twice_is_still_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,0")
+    with pytest.raises(ValueError, match="needs 2 GPUs, there are 1"), own_gpus(2):
+        pass
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o701])
+def test_locks_are_not_kept_where_others_may_write(mode: int, tmp_path: Path) -> None:
+    directory = tmp_path / f"umui-gpus-{os.getuid()}"
+    directory.mkdir()
+    directory.chmod(mode)
+    with pytest.raises(ValueError, match=rf"umui-gpus-.* with the mode {mode:o}.*; delete it, or name"), own_gpus(1):
+        pass
+    assert list(directory.iterdir()) == []
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_directory_of_another_user_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "umui-gpus-4711").mkdir(mode=0o700)
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    with pytest.raises(ValueError, match=r"umui-gpus-4711: of user \d+ with the mode 700"), own_gpus(1):
+        pass
+
+
+@pytest.mark.usefixtures("machine")
+def test_links_among_the_locks_are_not_followed(tmp_path: Path) -> None:
+    own = tmp_path / f"umui-gpus-{os.getuid()}"
+    own.mkdir(mode=0o700)
+    (own / "gate").symlink_to(tmp_path / "victim")
+    with pytest.raises(OSError, match="gate"), own_gpus(1):
+        pass
+    assert not (tmp_path / "victim").exists()
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_a_directory_of_locks_is_no_link_and_no_file(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    own = tmp_path / f"umui-gpus-{os.getuid()}"
+    own.symlink_to("elsewhere") if kind == "link" else own.touch()
+    with pytest.raises(ValueError, match=r"umui-gpus-.*: no directory"), own_gpus(1):
+        pass
+    assert list((tmp_path / "elsewhere").iterdir()) == []

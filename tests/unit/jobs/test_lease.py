@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from hostile.leases import Damage, damages
 
 from umui.jobs import lease
 from umui.jobs.lease import Holder, lease_path, leased
@@ -179,6 +180,72 @@ def test_what_a_killed_job_left_half_written_is_removed(output: Path) -> None:
     with leased([output, output.parent / "student"], "job", lambda: None):
         left = {path.name for path in output.parent.iterdir()}
     assert left == {".1.parquet.abc.part", lease_path([output]).name}
+
+
+WHOLE = asdict(Holder("token", "node7", "boot", 4711, 1, "2026-01-01 12:00:00 UTC", "ask teacher 0"))
+
+
+@pytest.mark.parametrize("damage", [pytest.param(damage, id=name) for name, damage in damages(WHOLE, seed=0).items()])
+def test_an_unreadable_lease_is_a_strangers_and_stale_without_a_heartbeat(
+    damage: Damage, output: Path, quick: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lease, "STALE_S", 0.15)
+    output.parent.mkdir()
+    path = lease_path([output])
+    damage(path)
+    began = time.monotonic()
+    _hold_once(output)
+    assert time.monotonic() - began > lease.STALE_S
+    said = capsys.readouterr().err
+    assert f"{path}: the outputs are being written by someone unknown, for the lease cannot be read" in said
+    assert f"{path}: broke the lease of someone unknown" in said
+    assert not path.exists()
+    assert not path.is_symlink()
+
+
+def test_an_unreadable_lease_with_a_heartbeat_is_waited_for(output: Path, quick: None) -> None:
+    output.parent.mkdir()
+    path = lease_path([output])
+    path.touch()
+    waiting = threading.Thread(target=lambda: _hold_once(output), daemon=True)
+    waiting.start()
+    for beat in range(20):
+        os.utime(path, (beat, beat))
+        time.sleep(0.1)
+    assert waiting.is_alive()
+    path.unlink()
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+def test_who_finds_the_own_lease_garbled_stops_writing(
+    output: Path, quick: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = threading.Event()
+    with leased([output], "job", lost.set):
+        lease_path([output]).write_bytes(b"")
+        assert lost.wait(10)
+    assert "the lease was lost to someone unknown" in capsys.readouterr().err
+
+
+def test_a_lease_is_on_the_disk_before_it_counts(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    with leased([output], "job", lambda: None):
+        assert synced == [lease_path([output]).stat().st_ino]
+
+
+def test_words_of_a_holder_cannot_steer_a_terminal(elsewhere: Holder) -> None:
+    assert str(replace(elsewhere, job="\N{ESCAPE}[2J\n")).endswith("?[2J?)")
+
+
+def test_a_link_in_the_place_of_a_half_written_directory_is_removed_alone(output: Path, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    output.parent.mkdir()
+    (output.parent / f".{output.name}.abc.part").symlink_to(tmp_path / "kept")
+    _hold_once(output)
+    assert list(output.parent.iterdir()) == []
+    assert (tmp_path / "kept").is_dir()
 
 
 def _hold_once(output: Path) -> None:

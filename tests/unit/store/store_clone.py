@@ -46,15 +46,21 @@ class Clone:
             if (self.path / output).is_file():
                 (self.path / output).unlink()
         (self.path / "ran").unlink(missing_ok=True)
-        self.monkeypatch.chdir(self.path)
-        job = ["--code", code, "--environment", environment, "--inputs", "input.txt", "--outputs", *OUTPUTS]
-        job += ["--keeps", *keeps] if keeps else []
-        command = [sys.executable, "stage.py", "input.txt", *OUTPUTS, "--workers", str(workers), *extra]
-        assert main([*job, "--", *command]) == 0
+        assert self.run_as_it_is(*extra, code=code, environment=environment, workers=workers, keeps=keeps) == 0
         assert (self.path / OUTPUTS[0]).read_text() == (self.path / "input.txt").read_text() * 1000
         assert (self.path / "results/model/inner/weights").stat().st_size == 30000
         ran = self.path / "ran"
         return len(ran.read_text()) if ran.exists() else 0
+
+    def run_as_it_is(
+        self, *extra: str, code: str = "c", environment: str = "e", workers: int = 1, keeps: Sequence[str] = ()
+    ) -> int:
+        """Run the job beside what outputs there are; return its exit code."""
+        self.monkeypatch.chdir(self.path)
+        job = ["--code", code, "--environment", environment, "--inputs", "input.txt", "--outputs", *OUTPUTS]
+        job += ["--keeps", *keeps] if keeps else []
+        command = [sys.executable, "stage.py", "input.txt", *OUTPUTS, "--workers", str(workers), *extra]
+        return main([*job, "--", *command])
 
 
 def manifest_of(shared: Path) -> Manifest:

@@ -1,16 +1,21 @@
 """What is damaged, half written or out of reach is reported, never used, and fails no job."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hostile import stores
 from store_clone import DAMAGES, PACKAGE, STAGE, Clone, manifest_of, objects
 
+from umui.jobs import running
 from umui.jobs.__main__ import main
+from umui.store import maintenance
 from umui.store.backends import Directory
 from umui.store.manifest import object_name
 
@@ -38,6 +43,39 @@ def test_a_reader_reports_damage_and_leaves_it(
     assert two.run() == 1
     assert "store: damaged, left for a writer to remove: " in capfd.readouterr().err
     assert {path: path.read_bytes() for path in shared.rglob("*") if path.is_file()} == before
+
+
+def test_no_store_at_fault_fails_or_hangs_a_job(
+    shared: Path, one: Clone, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The wrapper itself runs each time; the stage's own part would only take time."""
+    one.monkeypatch.setattr(running, "_computed", lambda job, variables: 0)
+    whole = shutil.copytree(shared, tmp_path / "whole")
+    for name, damage in stores.damages(seed=0).items():
+        shutil.rmtree(shared)
+        shutil.copytree(whole, shared)
+        damage(shared)
+        capfd.readouterr()
+        assert one.run_as_it_is() == 0, name
+        said = capfd.readouterr().err
+        assert "store: damaged, removed: " in said or "store: nothing is taken from it: " in said, name
+        assert not (one.path.parent / "outside").exists()
+        with suppress(ValueError, OSError):  # it names the faults, or cannot be read
+            maintenance.verify(str(shared))
+
+
+def test_names_that_are_no_words_are_not_stored(one: Clone, shared: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    name = os.fsdecode(b"results/model/\xff")
+    one.monkeypatch.setattr(running, "_computed", lambda job, variables: (one.path / name).touch() or 0)
+    assert one.run_as_it_is("--other") == 0
+    assert "store: not stored: " in capfd.readouterr().err
+
+
+def test_a_store_that_cannot_be_opened_fails_no_job(one: Clone, capfd: pytest.CaptureFixture[str]) -> None:
+    one.monkeypatch.setenv("UMUI_STORE", "s3://bucket/prefix")
+    one.monkeypatch.setenv("AWS_ENDPOINT_URL", "http://[")
+    assert one.run("--other") == 1
+    assert "store: nothing is taken from it: " in capfd.readouterr().err
 
 
 def test_a_reader_writes_nothing(one: Clone, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,13 +43,17 @@ def test_both_places_behave_alike(kind: str, tmp_path: Path, bucket: str) -> Non
     assert list(there.entries("objects")) == []
     there.remove("objects/aa/b")
     with pytest.raises(FileNotFoundError):
-        there.read("keys/a.json")
+        there.read("keys/a.json", 2)
     with pytest.raises(FileNotFoundError):
-        there.fetch("objects/aa/b", tmp_path / "copy")
+        there.fetch("objects/aa/b", tmp_path / "copy", 9_000_000)
     there.put(tmp_path / "large", "objects/aa/b")
     there.write("keys/a.json", b"{}")
-    assert there.read("keys/a.json") == b"{}"
-    there.fetch("objects/aa/b", tmp_path / "copy")
+    assert there.read("keys/a.json", 2) == b"{}"
+    there.fetch("objects/aa/b", tmp_path / "copy", 9_000_000)
+    with pytest.raises(ValueError, match="9000000 bytes, expected 1"):
+        there.fetch("objects/aa/b", tmp_path / "copy", 1)
+    with pytest.raises(ValueError, match="more than 1 bytes"):
+        there.read("keys/a.json", 1)
     assert (tmp_path / "copy").read_bytes() == (tmp_path / "large").read_bytes()
     (entry,) = there.entries("objects")
     assert (entry.name, entry.size) == ("objects/aa/b", 9_000_000)

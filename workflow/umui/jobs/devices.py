@@ -6,11 +6,12 @@ ended, in whatever way.  Under SLURM nothing is done: SLURM binds a job to its G
 
 import fcntl
 import os
+import stat
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,26 +46,48 @@ def own_gpus(gpus: int) -> Iterator[Gpus]:
             f"the job needs {gpus} GPUs, there are {len(names)} ({VISIBLE}, or nvidia-smi); lower the rule's: "
             "--set-resources RULE:gpu=N"
         )
-    directory = Path(os.environ.get("XDG_RUNTIME_DIR", tempfile.gettempdir())) / f"umui-gpus-{os.getuid()}"
-    directory.mkdir(mode=0o700, exist_ok=True)
     with ExitStack() as held:
+        directory = _own_directory(held)
         chosen = _take(directory, names, gpus, held)
         yield Gpus({VISIBLE: ",".join(chosen)}, tuple(chosen.values()))
 
 
-def _take(directory: Path, names: list[str], gpus: int, held: ExitStack) -> dict[str, int]:
+def _own_directory(held: ExitStack) -> int:
+    """Return a descriptor, which `held` closes, of this user's directory of locks, made where there is none.
+
+    Raises ValueError when others may write there: anyone can make it first in a directory for temporary files.
+    """
+    path = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"umui-gpus-{os.getuid()}"
+    remedy = "delete it, or name a directory of your own in XDG_RUNTIME_DIR"
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    try:
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except NotADirectoryError as error:  # a link to one, too
+        raise ValueError(f"{path}: no directory, and locks of GPUs go there; {remedy}") from error
+    held.callback(os.close, directory)
+    status = os.fstat(directory)
+    if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o077:
+        raise ValueError(
+            f"{path}: of user {status.st_uid} with the mode {stat.S_IMODE(status.st_mode):o}, but locks of GPUs are "
+            f"kept in a directory of user {os.getuid()} that is closed to others (700); {remedy}"
+        )
+    return directory
+
+
+def _take(directory: int, names: list[str], gpus: int, held: ExitStack) -> dict[str, int]:
     """Return `gpus` of the names, each with the descriptor of its lock, which `held` closes."""
     chosen: dict[str, int] = {}
     began = told = time.monotonic()
     with ExitStack() as gate:
-        first_in_line = _open(directory / "gate", gate)
+        first_in_line = _open(directory, "gate", gate)
         while not _locked(first_in_line):
             told = _tell(f"waiting behind another job that waits for GPUs; {gpus} wanted", began, told)
         while True:
             for name in names:
                 if name not in chosen and len(chosen) < gpus:
                     with ExitStack() as attempt:
-                        descriptor = _open(directory / name.replace("/", "-"), attempt)
+                        descriptor = _open(directory, name.replace("/", "-"), attempt)
                         if _locked(descriptor):
                             chosen[name] = descriptor
                             held.push(attempt.pop_all())
@@ -73,8 +96,8 @@ def _take(directory: Path, names: list[str], gpus: int, held: ExitStack) -> dict
             told = _tell(f"waiting for {gpus - len(chosen)} of the GPUs {','.join(names)}", began, told)
 
 
-def _open(path: Path, stack: ExitStack) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def _open(directory: int, name: str, stack: ExitStack) -> int:
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=directory)
     stack.callback(os.close, descriptor)
     return descriptor
 
@@ -99,7 +122,8 @@ def _tell(line: str, began: float, told: float) -> float:
 
 def _names() -> list[str]:
     if VISIBLE in os.environ:
-        return [name.strip() for name in os.environ[VISIBLE].split(",") if name.strip()]
+        named = (name.strip() for name in os.environ[VISIBLE].split(","))
+        return list(dict.fromkeys(filter(None, named)))  # one that is named twice is still one
     query = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
     try:
         return subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()

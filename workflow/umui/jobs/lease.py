@@ -5,7 +5,9 @@ It is made by linking, broken by renaming: of any number of processes on a share
 
 Whether a holder is gone is seen in two ways.  On its own machine its process is looked at: it is broken at once when
 that is gone, and never while it lives.  From other machines only the heartbeat is seen: the lease is stale when
-`STALE_S` seconds of the watcher's own clock have passed without one, whatever the clocks of the machines show.
+`STALE_S` seconds of the watcher's own clock have passed without one, whatever the clocks of the machines show.  What
+stands in its place and cannot be read, such as a file that a lost machine left empty, is a stranger's: only its
+heartbeat tells.
 """
 
 import json
@@ -20,13 +22,17 @@ from dataclasses import asdict, dataclass
 from glob import escape
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any, get_type_hints
 
+from umui.files.regular import read_regular
 from umui.processes.say import say
 
 HEARTBEAT_S = 5.0
 STALE_S = 90.0  # NFS may show a touch a minute late
 POLL_S = 0.5
 TOLD_EVERY_S = 60.0
+MOST_BYTES = 65536  # of a lease
+MOST_PID = 2**31
 STARTED = 18  # field of /proc/PID/stat after the state
 
 
@@ -43,13 +49,28 @@ class Holder:
     job: str
 
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host} (since {self.since}: {self.job})"
+        words = f"process {self.pid} on {self.host} (since {self.since}: {self.job})"
+        return "".join(letter if letter.isprintable() else "?" for letter in words)
 
     def is_gone(self) -> bool | None:
         """Say whether the process is gone; None for one on another machine, or in another container."""
         if (self.host, self.boot) != _machine():
             return None
         return _started(self.pid) != self.started
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """Who holds a lease that cannot be read: the file's number, and its fault in words."""
+
+    inode: int
+    fault: str
+
+    def __str__(self) -> str:
+        return f"someone unknown, for the lease cannot be read ({self.fault})"
+
+    def is_gone(self) -> None:
+        """Return None: nobody can tell."""
 
 
 def lease_path(outputs: Sequence[Path]) -> Path:
@@ -108,14 +129,17 @@ def _acquire(path: Path, mine: Holder) -> None:
     """Make the lease `mine`, after whoever holds it is done or gone."""
     draft = path.with_name(f"{path.name}.{mine.token}")
     while True:
-        draft.write_text(json.dumps(asdict(mine)), encoding="utf-8")
         try:
+            with draft.open("w", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(mine)))
+                file.flush()
+                os.fsync(file.fileno())  # a machine that loses power must not leave an empty lease
             os.link(draft, path)
             return
         except FileExistsError:
             pass
         finally:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
         _wait(path)
 
 
@@ -137,7 +161,7 @@ def _wait(path: Path) -> None:
         time.sleep(POLL_S)
 
 
-def _break(path: Path, stale: Holder, why: str) -> None:
+def _break(path: Path, stale: Holder | Stranger, why: str) -> None:
     """Remove the lease of `stale`; a renamed file shows whether it still was that one."""
     grave = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     with suppress(FileNotFoundError):
@@ -147,7 +171,10 @@ def _break(path: Path, stale: Holder, why: str) -> None:
         else:  # someone else broke it first, and has it now
             with suppress(FileExistsError):
                 os.link(grave, path)
-        grave.unlink()
+        if grave.is_dir() and not grave.is_symlink():
+            say(f"{grave}: a directory stood in the lease's place; kept there, delete it", of="lease")
+        else:
+            grave.unlink()
 
 
 def _beat(path: Path, mine: Holder, ended: Event, lost: Callable[[], None]) -> None:
@@ -155,27 +182,48 @@ def _beat(path: Path, mine: Holder, ended: Event, lost: Callable[[], None]) -> N
     missing = 0
     while not ended.wait(HEARTBEAT_S):
         holder = _read(path)
-        missing = missing + 1 if holder is None else 0  # for a moment, it may be in the hands of `_break`
-        if missing > 1 or holder not in (mine, None):
+        missing = 0 if holder == mine else missing + 1  # for a moment, it may be in the hands of `_break`
+        if missing > 1 or (isinstance(holder, Holder) and holder != mine):
             say(
                 f"{path}: the lease was lost to {holder or 'someone who deleted it'}; this job stops writing",
                 of="lease",
             )
             return lost()
-        with suppress(FileNotFoundError):
-            os.utime(path)
+        with suppress(OSError):  # a file system that fails for a moment ends no heartbeat
+            os.utime(path, follow_symlinks=False)
 
 
-def _read(path: Path) -> Holder | None:
+def _read(path: Path) -> Holder | Stranger | None:
+    """Return who holds the lease; None when there is none."""
     try:
-        return Holder(**json.loads(path.read_text(encoding="utf-8")))
+        inode = path.lstat().st_ino
     except FileNotFoundError:
         return None
+    try:
+        return _holder_of(json.loads(read_regular(path, MOST_BYTES, follow=False)))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return Stranger(inode, error.strerror or "it is out of reach")
+    except (ValueError, TypeError, RecursionError) as error:
+        fault = str(error) if type(error) is ValueError else "it is not what this program writes"
+        return Stranger(inode, fault)
+
+
+def _holder_of(said: Any) -> Holder:
+    """Return the holder that a lease names.  Raises TypeError or ValueError when it names none."""
+    holder = Holder(**said)
+    for name, kind in get_type_hints(Holder).items():
+        if type(getattr(holder, name)) is not kind:
+            raise TypeError(name)
+    if not (0 < holder.pid < MOST_PID and holder.started >= 0):
+        raise ValueError("it names no process")
+    return holder
 
 
 def _beat_of(path: Path) -> int | None:
     try:
-        return path.stat().st_mtime_ns
+        return path.lstat().st_mtime_ns
     except FileNotFoundError:
         return None
 
@@ -185,7 +233,7 @@ def _remove_parts(outputs: Sequence[Path]) -> None:
     for output in outputs:
         for part in output.parent.glob(f".{escape(output.name)}.*.part"):
             say(f"{part}: removed; a killed job left it half written", of="lease")
-            if part.is_dir():
+            if part.is_dir() and not part.is_symlink():
                 shutil.rmtree(part)
             else:
                 part.unlink()

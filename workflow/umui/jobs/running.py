@@ -17,7 +17,7 @@ from umui.jobs.requeueing import requeue, told_in_time
 from umui.processes.private_result import PRIVATE_VARIABLE
 from umui.processes.say import say
 from umui.processes.signals import AGAIN
-from umui.store.store import Store, key_material, key_of_material, opened
+from umui.store.store import key_material, key_of_material, opened
 
 SUPERVISOR = Path(__file__).parents[1] / "processes" / "supervisor.py"
 RANKS = SUPERVISOR.with_name("ranks.py")
@@ -55,10 +55,7 @@ def run(job: Job) -> int:
     """Run a job, alone on its outputs and its GPUs; return its exit code."""
     with leased(job.outputs, " ".join(job.command)[:JOB_WORDS], lost=lambda: os._exit(LEASE_LOST)):
         store = os.environ.get(STORE_VARIABLE)
-        if job.private or not store:
-            code = _computed(job, {})
-        else:
-            code = _shared(job, opened(store, os.environ[ACCESS_VARIABLE]))
+        code = _computed(job, {}) if job.private or not store else _shared(job, store, os.environ[ACCESS_VARIABLE])
     if job.resumable and code == AGAIN:
         requeue()
     return code
@@ -71,13 +68,14 @@ def _computed(job: Job, variables: Mapping[str, str]) -> int:
         return supervised(command, {**variables, **gpus.variables}, gpus.descriptors)
 
 
-def _shared(job: Job, store: Store) -> int:
+def _shared(job: Job, name: str, access: str) -> int:
     """Take the result from the store, or run the command and store its result; a store at fault fails no job."""
     try:
+        store = opened(name, access)
         material = key_material(job.command, job.code, job.environment, job.inputs)
         if store.fetch(key_of_material(material), job.outputs, job.keeps):
             return 0
-    except OSError as error:
+    except (OSError, ValueError) as error:
         say(f"nothing is taken from it: {error}", of="store")
         return _computed(job, {})
     with tempfile.TemporaryDirectory(prefix="umui-job-") as directory:
@@ -89,7 +87,7 @@ def _shared(job: Job, store: Store) -> int:
     if code == 0 and store.writable:
         try:
             store.publish(key_of_material(material), material, job.outputs, job.keeps)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             say(f"not stored: {error}", of="store")
     return code
 

@@ -45,7 +45,8 @@ and what had to be left out of what follows.
 Of items, *no_probability*: the true probability is not known, so that no error can be computed. Of media: what is
 wrong with the file; its row in the media table says more. Of votes: why the answer says no probability; *no_evidence*:
 the media could not be used. Of labels, *no_label*: too few votes said a probability. Of predictions, *no_evidence*: the
-media could not be used; *no_label*: the teacher gave none; *unparsed*: the answer was not a probability.
+media could not be used; *no_label*: the teacher gave none; *unparsed*: the answer was not a probability;
+*too_long*: more tokens than the model's context; *not_finite*: the model's numbers were none.
 """
 
 

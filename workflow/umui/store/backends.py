@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
+
+from umui.files.regular import read_regular
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo
@@ -32,14 +35,20 @@ class Entry:
 class Place(Protocol):
     """What a store needs of its place.  All methods raise OSError when the place fails them."""
 
-    def read(self, name: str) -> bytes:
-        """Return a small file's bytes.  Raises FileNotFoundError when there is none."""
+    def read(self, name: str, most_bytes: int) -> bytes:
+        """Return a small file's bytes.
+
+        Raises FileNotFoundError when there is none, ValueError when it is longer or no regular file.
+        """
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file, whole or not at all."""
 
-    def fetch(self, name: str, target: Path) -> None:
-        """Copy a file of the store to a local path.  Raises FileNotFoundError when there is none."""
+    def fetch(self, name: str, target: Path, size: int) -> None:
+        """Copy a file of the store to a local path.
+
+        Raises FileNotFoundError when there is none, ValueError when it has another size in bytes or is no regular file.
+        """
 
     def put(self, source: Path, name: str) -> None:
         """Copy a local file into the store, whole or not at all where the place can promise it."""
@@ -71,14 +80,18 @@ class Directory:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def read(self, name: str) -> bytes:
-        return (self.root / name).read_bytes()
+    def read(self, name: str, most_bytes: int) -> bytes:
+        return read_regular(self.root / name, most_bytes)
 
     def write(self, name: str, data: bytes) -> None:
         with self._appearing(name) as part:
             part.write_bytes(data)
 
-    def fetch(self, name: str, target: Path) -> None:
+    def fetch(self, name: str, target: Path, size: int) -> None:
+        status = (self.root / name).stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is not a regular file")
+        _check_size(status.st_size, size)
         _copy(self.root / name, target)
 
     def put(self, source: Path, name: str) -> None:
@@ -113,6 +126,12 @@ class Directory:
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _check_size(found: int, wanted: int) -> None:
+    """Raise ValueError before anything is copied: a store may hold more than the disk has room for."""
+    if found != wanted:
+        raise ValueError(f"{found} bytes, expected {wanted}")
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -150,16 +169,22 @@ class Bucket:
             retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
         )
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most_bytes: int) -> bytes:
         with self._files.open_input_stream(self._path(name)) as stream:
-            data: bytes = stream.read()
-            return data
+            data: bytes = stream.read(most_bytes + 1)
+        if len(data) > most_bytes:
+            raise ValueError(f"it has more than {most_bytes:,} bytes")
+        return data
 
     def write(self, name: str, data: bytes) -> None:
         with self._files.open_output_stream(self._path(name)) as stream:
             stream.write(data)
 
-    def fetch(self, name: str, target: Path) -> None:
+    def fetch(self, name: str, target: Path, size: int) -> None:
+        there = self.entry(name)
+        if there is None:
+            raise FileNotFoundError(name)
+        _check_size(there.size, size)
         with self._files.open_input_stream(self._path(name)) as stream, target.open("wb") as file:
             shutil.copyfileobj(stream, file, PIECE_BYTES)
 

@@ -4,11 +4,15 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from umui.files.digests import digest_bytes, digest_file, digest_json
+from umui.files.regular import read_regular
+from umui.store.manifest import SHA256
 
 KEPT_FROM_BYTES = 1_000_000  # smaller files are read again sooner than their digest is looked up
+MOST_NOTE_BYTES = 65536
 SETTLED_S = 2.0  # a file that changed this lately may change again without another time stamp
 
 
@@ -43,15 +47,16 @@ def _digest_of_file(path: Path, known: Path) -> str:
     stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     entry = known / f"{digest_bytes(str(path.absolute()).encode())}.json"
     try:
-        kept = json.loads(entry.read_bytes())
-        if kept["stamp"] == stamp:
+        kept = json.loads(read_regular(entry, MOST_NOTE_BYTES))
+        if kept["stamp"] == stamp and SHA256.fullmatch(kept["sha256"]):
             return str(kept["sha256"])
-    except (FileNotFoundError, ValueError, KeyError):
-        pass  # never read, or half-written by a killed job
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass  # never read, half-written by a killed job, or damaged
     digest = digest_file(path)
     if time.time() - max(status.st_mtime, status.st_ctime) > SETTLED_S:
-        known.mkdir(parents=True, exist_ok=True)
-        temporary = entry.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps({"path": str(path), "stamp": stamp, "sha256": digest}))
-        temporary.replace(entry)
+        with suppress(OSError):  # without the note the file is read again
+            known.mkdir(parents=True, exist_ok=True)
+            temporary = entry.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps({"path": str(path), "stamp": stamp, "sha256": digest}))
+            temporary.replace(entry)
     return digest

@@ -12,7 +12,7 @@ from umui.files.digests import digest_file
 from umui.processes.progress import reported
 from umui.processes.say import say
 from umui.store.backends import PART, Entry, Place, place
-from umui.store.manifest import Manifest, manifest_name, object_name
+from umui.store.manifest import MOST_BYTES, Manifest, manifest_name, object_name
 from umui.store.store import GRACE_S
 
 DAY_S = 86400.0
@@ -123,13 +123,13 @@ def _results(there: Place) -> Iterator[Result]:
         if PART in entry.name:
             continue
         try:
-            manifest = Manifest.from_bytes(there.read(entry.name))
+            manifest = Manifest.from_bytes(there.read(entry.name, MOST_BYTES))
             if manifest_name(manifest.key) != entry.name:
                 raise ValueError(f"it is that of {manifest.key}")
             yield Result(entry, manifest)
         except FileNotFoundError:
             continue  # removed since it was listed
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             yield Result(entry, None, str(error))
 
 
@@ -137,12 +137,14 @@ def _object_faults(there: Place, entry: Entry) -> Iterator[str]:
     handle, name = tempfile.mkstemp(prefix="umui-verify-")
     os.close(handle)
     try:
-        there.fetch(entry.name, Path(name))
+        there.fetch(entry.name, Path(name), entry.size)
         found = digest_file(Path(name))
         if found != Path(entry.name).name:
             yield f"{entry.name}: its sha256 is {found}"
     except FileNotFoundError:
         say(f"{entry.name}: removed while the store was verified")
+    except ValueError as error:
+        yield f"{entry.name}: {error}"
     finally:
         Path(name).unlink()
 

@@ -11,6 +11,8 @@ from umui.files.digests import digest_json
 
 FORMAT = 2
 SHA256 = re.compile(r"[0-9a-f]{64}")
+MOST_BYTES = 64_000_000  # of a manifest: some 300,000 files
+NOT_WHOLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # what reading any other JSON raises
 
 
 @dataclass(frozen=True)
@@ -63,19 +65,43 @@ class Manifest:
         try:
             body = json.loads(data)
             digest = body.pop("digest")
-        except (ValueError, KeyError, AttributeError) as error:
+            is_whole, form = digest_json(body) == digest, body.pop("format")
+        except NOT_WHOLE as error:
             raise ValueError("it is not a whole manifest") from error
-        if digest_json(body) != digest:
+        if not is_whole:
             raise ValueError("its digest is not that of its text")
-        if body.pop("format") != FORMAT:
+        if form != FORMAT:
             raise ValueError(f"it has another format than {FORMAT}, this program's")
-        files, kept = (tuple(StoredFile(**file) for file in body[name]) for name in ("files", "kept"))
-        made = cls(**body | {"files": files, "kept": kept, "directories": tuple(body["directories"])})
+        try:
+            files, kept = (tuple(StoredFile(**file) for file in body[name]) for name in ("files", "kept"))
+            made = cls(**body | {"files": files, "kept": kept, "directories": tuple(body["directories"])})
+            made._check_types()
+        except NOT_WHOLE as error:
+            raise ValueError(f"its fields are not those of a manifest ({error})") from error
         if digest_json(made.depends_on) != made.key:
             raise ValueError("its key is not that of what it depends on")
-        if not all(SHA256.fullmatch(file.sha256) for file in made.all_files):
-            raise ValueError("the name of a file is not a sha256")
         return made
+
+    def _check_types(self) -> None:
+        """Raise ValueError naming a field that no writer fills in this way."""
+        words = {**self.producer, "created": self.created, "key": self.key}  # TypeError where it is no mapping
+        for name, word in words.items():
+            if type(word) is not str or not word.isprintable():
+                raise ValueError(name)
+        if type(self.depends_on) is not dict or "stage" not in self.producer:
+            raise ValueError("depends_on or producer")
+        for path in (*self.directories, *(file.path for file in self.all_files)):
+            if type(path) is not str or not _is_plain(path):
+                raise ValueError(f"the path {path!r}")
+        for file in self.all_files:
+            if type(file.size) is not int or file.size < 0 or not SHA256.fullmatch(file.sha256):
+                raise ValueError(f"size or sha256 of {file.path!r}")
+        paths = [*self.directories, *(file.path for file in self.all_files)]
+        if len(set(paths)) != len(paths):
+            raise ValueError("a path stands twice")
+        files = {file.path for file in self.all_files}
+        if within := [path for path in paths if any(str(parent) in files for parent in PurePosixPath(path).parents)]:
+            raise ValueError(f"{min(within)!r} lies in a file")
 
     def check_belongs(self, outputs: list[str], keeps: list[str]) -> None:
         """Raise ValueError when a path is not one of a job's outputs or what it keeps, nor in an output's directory."""
@@ -85,9 +111,14 @@ class Manifest:
             path = PurePosixPath(file.path)
             within = any(str(parent) in self.directories for parent in path.parents)
             if ".." in path.parts or not (within or file.path in outputs):
-                raise ValueError(f"it names {file.path}, which the job does not write")
+                raise ValueError(f"it names {file.path!r}, which the job does not write")
         if unknown := {file.path for file in self.kept} - set(keeps):
             raise ValueError(f"it names {sorted(unknown)}, which the job does not keep")
+
+
+def _is_plain(path: str) -> bool:
+    """Say whether a path is written as this program writes paths, and can be one."""
+    return "\0" not in path and path not in ("", ".") and str(PurePosixPath(path)) == path
 
 
 def manifest_name(key: str) -> str:

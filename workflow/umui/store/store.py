@@ -20,7 +20,7 @@ from umui.files.digests import digest_file, digest_json
 from umui.processes.say import say
 from umui.store.backends import Place, place
 from umui.store.digests import digest_of
-from umui.store.manifest import Manifest, StoredFile, manifest_name, object_name
+from umui.store.manifest import MOST_BYTES, Manifest, StoredFile, manifest_name, object_name
 
 DIGESTS = Path("results/.digests")
 WITHOUT_EFFECT = ("--workers", "--gpus", "--circumstances")  # options whose value changes no result
@@ -60,7 +60,8 @@ class Store:
             say(f"damaged, {kept}: {error}; the job is run instead", of="store")
             if self.writable:
                 for name in (*error.names, manifest_name(key)):
-                    self.place.remove(name)
+                    with suppress(OSError):  # such as a directory; what takes its place says so
+                        self.place.remove(name)
             return False
         say(f"found, verified ({_amount(manifest)})", of="store")
         if self.writable:
@@ -70,7 +71,10 @@ class Store:
     def publish(
         self, key: str, depends_on: dict[str, Any], outputs: Sequence[Path], keeps: Sequence[Path] = ()
     ) -> None:
-        """Store a job's outputs and what it keeps: first the objects, last the manifest that makes them count."""
+        """Store a job's outputs and what it keeps: first the objects, last the manifest that makes them count.
+
+        Raises ValueError when there are too many files, or when a name is none in UTF-8.
+        """
         manifest = Manifest(
             key=key,
             depends_on=depends_on,
@@ -80,7 +84,10 @@ class Store:
             producer=_producer(depends_on["command"]),
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
-        self.place.write(manifest_name(key), manifest.to_bytes())
+        data = manifest.to_bytes()
+        if len(data) > MOST_BYTES:
+            raise ValueError(f"its {len(manifest.all_files):,} files make a manifest of over {MOST_BYTES:,} bytes")
+        self.place.write(manifest_name(key), data)
         say(f"stored ({_amount(manifest)})", of="store")
 
     def _put(self, path: Path) -> StoredFile:
@@ -93,7 +100,7 @@ class Store:
     def _manifest(self, key: str, outputs: Sequence[Path], keeps: Sequence[Path]) -> Manifest | None:
         name = manifest_name(key)
         try:
-            manifest = Manifest.from_bytes(self.place.read(name))
+            manifest = Manifest.from_bytes(self.place.read(name, MOST_BYTES))
             if manifest.key != key:
                 raise ValueError(f"it is that of {manifest.key}")
             manifest.check_belongs([str(output) for output in outputs], [str(path) for path in keeps])
@@ -105,9 +112,9 @@ class Store:
 
     def _note_use(self, key: str, manifest: Manifest) -> None:
         """Renew the manifest's time, by which `umui store-gc` knows what is used."""
-        there = self.place.entry(manifest_name(key))
-        if there is not None and there.age_s > USED_EVERY_S:
-            with suppress(OSError):  # the result is there already
+        with suppress(OSError):  # the result is there already
+            there = self.place.entry(manifest_name(key))
+            if there is not None and there.age_s > USED_EVERY_S:
                 self.place.write(manifest_name(key), manifest.to_bytes())
 
 
@@ -169,14 +176,13 @@ def _fetch_verified(source: Place, file: StoredFile, target: Path) -> None:
     name = object_name(file.sha256)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        source.fetch(name, target)
+        source.fetch(name, target, file.size)
     except FileNotFoundError:
         raise DamagedError(f"{name} is missing ({file.path})") from None
-    found, size = digest_file(target), target.stat().st_size
-    if (found, size) != (file.sha256, file.size):
-        raise DamagedError(
-            f"{name} ({file.path}): {size} bytes with sha256 {found}, expected {file.size} with {file.sha256}", name
-        )
+    except ValueError as error:
+        raise DamagedError(f"{name} ({file.path}): {error}", name) from error
+    if (found := digest_file(target)) != file.sha256:
+        raise DamagedError(f"{name} ({file.path}): its sha256 is {found}", name)
 
 
 @contextmanager
