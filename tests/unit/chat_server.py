@@ -49,6 +49,22 @@ class ChatServer:
         """The seeds of all answers that were asked for, in order."""
         return sorted(body["seed"] + child for body in self.bodies for child in range(body["n"]))
 
+    def honest(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The reply to a request, its choices in another order than their indices."""
+        choices = [
+            {
+                "index": child,
+                "message": {"role": "assistant", "content": said(body["seed"] + child)},
+                "finish_reason": "stop",
+                **({"token_ids": [1, 2, 3]} if self.counts_tokens else {}),
+                **({"logprobs": self.logprobs(body)} if body.get("logprobs") else {}),
+            }
+            for child in range(body["n"] if self.honours_n else 1)
+        ]
+        usage = {"prompt_tokens": 7, "completion_tokens": 3 * len(choices), "total_tokens": 7 + 3 * len(choices)}
+        return {"id": "0", "object": "chat.completion", "created": 0, "model": self.model,
+                "choices": choices[::-1], "usage": usage}  # fmt: skip
+
     def logprobs(self, body: dict[str, Any]) -> dict[str, Any]:
         """The log probabilities of the wanted tokens, which are one character each."""
         wanted = body["logprob_token_ids"] if self.reads_tokens else []
@@ -101,19 +117,7 @@ def chat_server() -> Iterator[ChatServer]:
                 state.under_way -= 1
             if fault is not None:
                 return self._send(fault[0], {"error": {"message": fault[1], "code": fault[0]}})
-            choices = [
-                {
-                    "index": child,
-                    "message": {"role": "assistant", "content": said(body["seed"] + child)},
-                    "finish_reason": "stop",
-                    **({"token_ids": [1, 2, 3]} if state.counts_tokens else {}),
-                    **({"logprobs": state.logprobs(body)} if body.get("logprobs") else {}),
-                }
-                for child in range(body["n"] if state.honours_n else 1)
-            ]
-            usage = {"prompt_tokens": 7, "completion_tokens": 3 * len(choices), "total_tokens": 7 + 3 * len(choices)}
-            honest = {"id": "0", "object": "chat.completion", "created": 0, "model": state.model,
-                      "choices": choices[::-1], "usage": usage}  # fmt: skip
+            honest = state.honest(body)
             reply = state.mangled(number, honest)
             return self._send(200, honest) if reply is None else self._mangled(reply)
 

@@ -154,9 +154,10 @@ def test_the_marks_of_all_families_are_known(opening: str, end: str) -> None:
         heard = hear(text, None, "scalar", "stop", thinks=True)
         assert heard.parsed == Parsed(0.9, "ok")
         assert heard.text == "<answer>0.9</answer>"
-    for text in (f"{opening}{thought}", f"{opening}a{end}Well. {opening}{thought}"):
-        for thinks in (True, False):
-            heard = hear(text, None, "scalar", "length", thinks=thinks)
+    reopened = f"{opening}a{end}<answer>0.9</answer> {opening}No: {thought}"
+    for text in (f"{opening}{thought}", f"{opening}a{end}Well. {opening}{thought}", reopened):
+        for thinks, finish_reason in ((True, "length"), (False, "length"), (True, None), (False, "stop")):
+            heard = hear(text, None, "scalar", finish_reason, thinks=thinks)
             assert heard.parsed == Parsed(None, "truncated")
             assert thought in str(heard.reasoning)
 

@@ -101,3 +101,12 @@ def test_a_thought_that_was_cut_off_is_no_vote(server: ChatServer, world: Path) 
     assert len(cut) == 2 * N_ITEMS
     assert sum(vote["probability"] == 0.97 for vote in votes) == N_ITEMS
     assert all(vote["probability"] in (None, 0.97) for vote in votes)
+
+
+def test_a_thought_that_is_opened_again_and_cut_off_takes_its_answer_along(server: ChatServer, world: Path) -> None:
+    said = "<think>a</think><answer>0.9</answer> <think>No, wait: <answer>0.1</answer>"
+    place = ("choices", 0, "message", "content")
+    server.mangled = lambda number, honest: json.dumps(placed(honest, place, said)).encode()
+    votes = [vote for vote in ask(judge(server.url), world) if "No, wait" in str(vote["reasoning"])]
+    assert len(votes) == N_ITEMS
+    assert {(vote["probability"], vote["parse_status"]) for vote in votes} == {(None, "truncated")}

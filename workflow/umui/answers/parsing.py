@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from umui.answers.thinking import split_reasoning
+from umui.answers.thinking import ends_in_a_thought, split_reasoning
 from umui.tables import ParseStatus
 
 Form = Literal["scalar", "binary"]
@@ -38,13 +38,15 @@ class Heard:
 def hear(text: str, reasoning: str | None, form: Form, finish_reason: str | None, *, thinks: bool) -> Heard:
     """Tell the answer from the thinking, and read it; `reasoning` is what the server has set apart already.
 
-    Of a model that `thinks`, a text without any mark is thinking that was cut off, and no answer.
+    A thought that is open at the end was cut off, and nothing before or within it is an answer.  So was, of a model
+    that `thinks`, a text without any mark.
     """
     found, answer = split_reasoning(text)
     thoughts = [thought for thought in (reasoning, found) if thought is not None]
     if thinks and not thoughts:
         return Heard("", text, Parsed(None, "truncated"))
-    return Heard(answer, "\n".join(thoughts) if thoughts else None, parse(answer, form, finish_reason))
+    parsed = Parsed(None, "truncated") if ends_in_a_thought(text) else parse(answer, form, finish_reason)
+    return Heard(answer, "\n".join(thoughts) if thoughts else None, parsed)
 
 
 def parse(text: str, form: Form, finish_reason: str | None) -> Parsed:

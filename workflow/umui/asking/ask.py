@@ -109,7 +109,8 @@ def _ask_shard(
     """Return a shard's votes and timings, when all has been asked that its journal lacks; add to `budgets`."""
     wanted = {digest for question in questions if question.answerable for digest in question.digests}
     with Journal(journal, wanted) as book:
-        budget = Budget(questions, shelf, book, settings, len(wanted) - len(book.answers), thinking)
+        before = any(earlier.journal.answers for earlier in budgets)
+        budget = Budget(questions, shelf, book, settings, len(wanted) - len(book.answers), thinking, before)
         budgets.append(budget)
         say(
             f"{judge}: {len(questions)} items, {sum(not question.answerable for question in questions)} without "

@@ -30,6 +30,7 @@ class Budget:
     settings: Judge
     n_missing: int
     thinks: bool = False
+    heard_before: bool = False  # whether the server has answered for an earlier shard
     asking_s: float = 0.0
     n_votes: int = 0
     n_requests: int = 0
@@ -133,7 +134,7 @@ def judge_refusals(budgets: Sequence[Budget]) -> None:
     Then it is not the items that are at fault.
     """
     refusals = [error for budget in budgets for error in budget.refused.values()]
-    answered = any(budget.journal.answers for budget in budgets)
+    answered = any(budget.heard_before or budget.journal.answers for budget in budgets)
     if refusals and not answered and not any(_LENGTH.search(error) for error in refusals):
         raise ConnectionError(
             f"{len(refusals)} of {len(refusals)} requests failed: the server refuses all that it is asked; the last "

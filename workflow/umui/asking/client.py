@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from umui.answers.printable import printable
-from umui.answers.thinking import split_reasoning
+from umui.answers.thinking import ends_in_a_thought, split_reasoning
 from umui.answers.token_masses import reading
 from umui.asking.messages import Message
 from umui.asking.replies import (
@@ -208,13 +208,16 @@ class Client:
         raise AssertionError("the last try returns or raises")
 
     def _choice(self, choice: AnswerChoice) -> Choice:
-        """Read the reasoning where the server has set it apart, else where the answer's own tags set it apart."""
+        """Read the reasoning where the server has set it apart, else where the answer's own tags set it apart.
+
+        A thought that was cut off stays in the text, so that it is known for one whenever the answer is read.
+        """
         text = choice.message.content or ""
         given = (choice.message.reasoning, choice.message.reasoning_content)
         reasoning = next((thought for thought in given if thought is not None), None)  # empty: it did not think long
         if self._read is not None:
             text = reading(self._log_probabilities(choice))
-        elif reasoning is None:
+        elif reasoning is None and not ends_in_a_thought(text):
             reasoning, text = split_reasoning(text)
         tokens = None if choice.token_ids is None else len(choice.token_ids)
         finish_reason = None if choice.finish_reason is None else self._clean(choice.finish_reason)

@@ -1,6 +1,6 @@
 """Decide what is asked: which items, with which words and seeds, and the identity of each answer."""
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +15,7 @@ from umui.evidence.shown import SEES
 from umui.files.checkpoint import checkpoint_digest
 from umui.files.digests import check_pinned, digest_bytes, digest_json, shard_of
 from umui.files.parquet import read_table
+from umui.prompts.control_tokens import control_tokens
 from umui.prompts.rendering import Words, render
 from umui.tables import ITEMS, Modality
 
@@ -71,7 +72,8 @@ def plan(
     rows = rows_of_shard(table, settings, shard, shards)
     rows.sort(key=lambda row: (row["media_id"] or "", row["premise_id"], row["item_id"]))
     model_digest = identity(settings, model, revision)
-    return [_question(row, settings, media, model_digest, seeds[row["item_id"]], evidence) for row in rows]
+    tokens = control_tokens(model)
+    return [_question(row, settings, media, model_digest, seeds[row["item_id"]], evidence, tokens) for row in rows]
 
 
 def rows_of_shard(items: pa.Table, settings: Judge, shard: int, shards: int) -> list[dict[str, Any]]:
@@ -128,9 +130,10 @@ def _question(
     model_digest: dict[str, Any],
     seed: int,
     evidence: EvidenceShelf,
+    tokens: Collection[str] | None,
 ) -> Question:
     modality: Modality = row["modality"]
-    words = render(settings.prompt, modality, row["premise_text"], row["hypothesis"])
+    words = render(settings.prompt, modality, row["premise_text"], row["hypothesis"], tokens)
     answerable = bool(row["premise_text"]) if modality == "text" else evidence.suffices(row["media_id"], modality)
     evidence_digest = None if modality == "text" or not answerable else evidence.digest(row["media_id"])
     sampling = settings.sampling

@@ -6,6 +6,7 @@ and both before the premise's words.  A template may have a further block, `clai
 evidence, of which nothing is then shared.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from umui.evidence.shown import SHOWN
 from umui.files.digests import digest_json
+from umui.prompts.control_tokens import broken_up
 from umui.tables import Modality
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -40,15 +42,22 @@ class Words:
         return digest_json([self.system, self.premise, self.hypothesis, *filter(None, [self.claim])])
 
 
-def render(prompt: str, modality: Modality, premise_text: str | None, hypothesis: str) -> Words:
+def render(
+    prompt: str,
+    modality: Modality,
+    premise_text: str | None,
+    hypothesis: str,
+    tokens: Collection[str] | None = frozenset(),
+) -> Words:
     """Render the template `prompt`, such as ``scalar-v1``.
 
-    Raises ValueError when there is no such template.
+    `tokens` are those that the model's tokenizer has added (control_tokens): they are broken up in the texts, beside
+    all ``<|...|>``; None breaks up those of well-known families.  Raises ValueError when there is no such template.
     """
     context = {
         "evidence": SHOWN[modality].words,
-        "premise_text": _harmless(premise_text or ""),
-        "hypothesis": _harmless(hypothesis),
+        "premise_text": broken_up(_harmless(premise_text or ""), tokens),
+        "hypothesis": broken_up(_harmless(hypothesis), tokens),
     }
     return Words(**{name: _block(prompt, name, context) for name in _BLOCKS})
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from umui.answers.parsing import Parsed, hear
-from umui.answers.printable import printable
 from umui.answers.token_masses import expectation
 from umui.arguments import Items
 from umui.config.judges import ImportedTeacher
@@ -147,7 +146,7 @@ def parsed_vote(answer: Any, settings: ImportedTeacher) -> tuple[str, str | None
     if not isinstance(answer, str):
         return json.dumps(answer), None, Parsed(None, "missing")
     assert settings.form != "votes", "such votes are read as they are"
-    heard = hear(printable(answer), None, settings.form, None, thinks=settings.thinking)
+    heard = hear(_printable(answer), None, settings.form, None, thinks=settings.thinking)
     return heard.text, heard.reasoning, heard.parsed
 
 
@@ -221,7 +220,12 @@ def _entry(
 
 
 def _key(modality: Modality, path: str, hypothesis: str) -> Key:
-    return modality, printable(Path(path).name.strip()), printable(" ".join(hypothesis.split()))
+    return modality, _printable(Path(path).name.strip()), _printable(" ".join(hypothesis.split()))
+
+
+def _printable(text: str) -> str:
+    """Return `text` with invalid Unicode, such as half of a cut emoji, as escapes."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _rows(settings: ImportedTeacher, teacher: str, item_id: str, published: Published) -> Iterator[dict[str, Any]]:
