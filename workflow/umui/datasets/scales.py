@@ -75,7 +75,7 @@ class Columns:
             if seen.least < least or seen.greatest > greatest:
                 said = "a probability" if self.settings.scale is None else "the scale in the settings"
                 raise ValueError(
-                    f"{self.path}: {column} goes from {seen.least:.12g} to {seen.greatest:.12g}, where {said} goes from "
+                    f"{self.path}: {column} goes from {seen.least:.12g} to {seen.greatest:.12g}, where {said} is from "
                     f"{least:g} to {greatest:g}, so that no value of the column says what it means; give the data set "
                     f"the column's scale (as in `scale: {_likely(seen)}`), or mend the file"
                 )
