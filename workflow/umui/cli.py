@@ -12,6 +12,7 @@ import sys
 import textwrap
 
 from umui.arguments import parser_of, summary_of
+from umui.files.outside import plain
 from umui.files.source import Source, read_source
 
 STAGES_BY_PURPOSE = {
@@ -90,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         getattr(importlib.import_module(f"umui.{module}"), name)(**given)
     except (ValueError, FileNotFoundError, ConnectionError) as error:
-        print(f"umui: {error}", file=sys.stderr)
+        print(plain(f"umui: {error}", kept="\n\t"), file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
         print(f"umui: {error.name} is not in {sys.prefix}; each stage runs in the environment of its family: "

@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from umui.datasets.download import fetch
 from umui.datasets.download.fetch import SCHEMES, download, entries
 
 BODY = b"id,pre,hyp,nli,unli\n" * 1000
@@ -211,3 +213,66 @@ def test_what_the_repository_would_fetch_is_well_formed() -> None:
         for entry in entries(downloads, name):
             assert entry.url.startswith("https://"), name
             assert entry.bytes is None or entry.bytes <= entry.max_bytes, name
+
+
+class Slow(http.server.BaseHTTPRequestHandler):
+    """Sends single bytes without end: of a body, of headers, or interim answers."""
+
+    def do_GET(self) -> None:
+        pieces = {"/body": b"x", "/headers": b"X", "/continue": b"HTTP/1.1 100 Continue\r\n\r\n"}
+        try:
+            if self.path == "/body":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            while True:
+                self.wfile.write(pieces[self.path])
+                self.wfile.flush()
+                threading.Event().wait(0.05)
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("path", ["/body", "/headers", "/continue"])
+def test_a_server_that_never_ends_is_left(place: Place, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(fetch, "TIMEOUT_S", 0.4)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    began = time.monotonic()
+    with pytest.raises(ConnectionError, match=r"(bytes in|no answer in).*; run again"):
+        place.fetch(url=f"http://127.0.0.1:{server.server_port}{path}")
+    assert time.monotonic() - began < 5
+    assert not place.file.exists()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_password_goes_to_its_host_and_is_kept_nowhere(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    url = place.root.replace("http://", "http://me:geheim%40word@") + "/a"
+    place.fetch(url=url)
+    assert place.file.read_bytes() == BODY
+    kept = capsys.readouterr().err + place.lock.read_text() + place.receipt.read_text()
+    assert "geheim" not in kept
+    assert list(yaml.safe_load(place.lock.read_text())) == [f"{place.root}/a"]
+    place.file.unlink()
+    for answer in ({"status": 500}, {"status": 302, "Location": "ftp://me:geheim@b.c/"}, {"body": b"other"}):
+        place.answer("/a", **({"body": BODY} | answer))
+        with pytest.raises((ConnectionError, ValueError)) as raised:
+            place.fetch(url=url)
+        assert "geheim" not in str(raised.value)
+    with pytest.raises(ConnectionError) as raised:
+        place.fetch(url="http://me:geheim@127.0.0.1:1/a")
+    assert "geheim" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://a.b/c?download=1", "https://a.b/c?download=1"),
+        ("https://me:word@a.b/c?x=1&api_key=word&y=2#word", "https://a.b/c?x=1&api_key=...&y=2"),
+        ("https://a.b/c?X-Amz-Signature=word", "https://a.b/c?X-Amz-Signature=..."),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(url: str, said: str) -> None:
+    assert fetch.shown(url) == said

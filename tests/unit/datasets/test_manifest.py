@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hostile import manifests
 
 from umui.config.datasets import Manifest
 from umui.datasets.importing import Pair
@@ -294,3 +295,15 @@ def test_a_file_that_is_no_manifest_is_named(tmp_path: Path) -> None:
         (tmp_path / name).write_text("premise,hypothesis")
         with pytest.raises(ValueError, match=rf"{name}.*{said}"):
             read(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize("seed", range(25))
+def test_bad_rows_anywhere_cost_no_good_one(tmp_path: Path, seed: int, suffix: str) -> None:
+    made = manifests.manifest(seed, suffix)
+    path = tmp_path / f"pairs{suffix}"
+    path.write_bytes(made.data)
+    found = read(path)
+    said = [(e.premise_text, e.hypothesis, e.probability) for e in found if isinstance(e, Pair)]
+    assert said == made.good
+    assert sum(isinstance(entry, LeftOut) for entry in found) >= made.n_bad

@@ -92,7 +92,8 @@ def test_what_is_replaced_is_noticed(tmp_path: Path) -> None:
     settings = Manifest(kind="manifest", file=str(manifest))
     states = [sources_state(settings)]
     other.write_bytes(b"not named")
-    assert sources_state(settings) == states[0]
+    os.utime(manifest, (1, 1))
+    assert sources_state(settings) == states[0], "a touched manifest says what it said"
     clip.write_bytes(b"moved pictures")
     states.append(sources_state(settings))
     os.utime(clip, (1, 1))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from umui.reporting.figures.curves import (
     summarise_log,
     training_curves,
 )
+from umui.reporting.impact import _largest
 from umui.reporting.tables import LAYOUTS, in_short, table
 from umui.reporting.usage import usage_page
 from umui.tables import EVIDENCE, LEFT_OUT, MEDIA, METRICS, TRAINING_LOG
@@ -253,6 +255,36 @@ def test_coverage_counts_what_was_left_out(tmp_path: Path) -> None:
     assert "| urn | test | video | 2 | 3 | 1 of 2 |" in page, "a video needs no sound, but must open"
     assert "| urn | test | audiovisual | 1 | 1 | 0 of 1 |" in page
     assert "| votes | teacher | urn | test | no_evidence |  |  | 2 of 2 |  |" in page
+
+
+def test_what_others_wrote_is_text_on_the_page_and_in_the_trace(tmp_path: Path) -> None:
+    evil = "<img src=x onerror=alert(1)>|![x](http://a.b)\x1b[2J"
+    left_out = tmp_path / "left_out.parquet"
+    row = {"source": "=1+1.csv", "row": 2, "column": evil, "value": evil, "status": "malformed", "reason": evil}
+    write_table(left_out, LEFT_OUT, [row])
+    items = write_items(
+        tmp_path / "items/urn/items.parquet", item("t#0", hypothesis=f"{evil}\nlabels", premise_text=evil)
+    )
+    csv, markdown = tmp_path / "c.csv", tmp_path / "c.md"
+    coverage([items], {"mine": [left_out]}, {}, [], {}, {}, {}, csv, markdown)
+    page = markdown.read_text()
+    (line,) = [line for line in page.splitlines() if line.startswith("| mine")]
+    assert len(re.findall(r"(?<!\\)\|", line)) == 7, "six cells"
+    assert not re.search(r"<img|(?<!\\)\[|http://|\x1b", page)
+    assert "'=1+1.csv" in csv.read_text()
+    traced = list(lines_of("t#0", tmp_path))
+    assert "\x1b" not in "".join(traced)
+    assert not [line for line in traced if "\n" in line], "a text forges no line"
+
+
+def test_hypotheses_do_nothing_on_a_page_of_moves() -> None:
+    moved = {
+        "item_id": "t#0", "modality": "text", "hypothesis": "<b> [x](http://a.b) ![x](y) | \x1b[2J", "old": 0.1,
+        "new": 0.9, "move": 0.8,
+    }  # fmt: skip
+    table = _largest(pd.DataFrame([moved]))
+    assert not re.search(r"<b>|(?<!\\)\[|http://|\x1b", table)
+    assert len(re.findall(r"(?<!\\)\|", table.splitlines()[-1])) == 7
 
 
 def test_coverage_of_a_clean_run_says_so(tmp_path: Path) -> None:

@@ -251,3 +251,30 @@ def test_no_two_teachers_share_a_name() -> None:
     raw["imported_teachers"] = {"tiny-base": settings(Path("video.json"), dataset="urn").model_dump()}
     with pytest.raises(ConfigError, match=r"tiny-base.*must differ"):
         load(raw)
+
+
+@pytest.mark.parametrize("path", ["D:\\data\\cafe\u0301.mp4", "videos/caf\u00e9.mp4", "a/b\\cafe\u0301.mp4"])
+@pytest.mark.parametrize("on_disk", ["videos/caf\u00e9.mp4", "videos/cafe\u0301.mp4"])
+def test_names_join_in_either_unicode_form_and_behind_either_separator(tmp_path: Path, path: str, on_disk: str) -> None:
+    of_cafe = [{"modality": "video", "media_path": on_disk, "hypothesis": "Le cafe\u0301 ferme."}]
+    published = tmp_path / "votes.json"
+    published.write_text(json.dumps({"a": [row("0.5", path=path, claim="Le caf\u00e9 ferme.")]}))
+    import_votes(
+        settings(published), "published", [items(tmp_path, of_cafe)], tmp_path / "v.parquet", tmp_path / "l.csv"
+    )
+    assert read_rows(tmp_path / "v.parquet", VOTES)[0]["item_id"] == "wikivideo/0#0"
+
+
+def test_what_is_left_out_is_no_formula(tmp_path: Path) -> None:
+    published = tmp_path / "votes.json"
+    published.write_text(json.dumps({"a": [row("0.5"), row("0.5", claim="=cmd|' /C calc'!A0\x1b[2J")]}))
+    import_votes(settings(published), "published", [items(tmp_path)], tmp_path / "v.parquet", tmp_path / "l.csv")
+    values = [entry["value"] for entry in csv.DictReader((tmp_path / "l.csv").open())]
+    assert "'=cmd|' /C calc'!A0\\x1b[2J" in values
+
+
+def test_nesting_beyond_reason_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    published = tmp_path / "votes.json"
+    published.write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"votes\.json: not JSON"):
+        import_votes(settings(published), "p", [items(tmp_path)], tmp_path / "v.parquet", tmp_path / "l.csv")

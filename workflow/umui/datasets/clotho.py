@@ -137,7 +137,10 @@ def _premise(settings: Clotho, sounds: Sounds | None, row: Row) -> Premise:
 def _captions(row: Row) -> list[str]:
     """Return the five captions; only literals are read, and nothing is evaluated."""
     written = row[CAPTIONS]
-    remedy = f"give a Python list of {N_CAPTIONS} captions, of {LONGEST_CAPTIONS} characters at most"
+    remedy = (
+        f"give a Python list of {N_CAPTIONS} captions, of {LONGEST_CAPTIONS} characters at most; a file in another "
+        "layout, such as one caption in plain text, becomes a manifest (data/README.md)"
+    )
     if len(written) > LONGEST_CAPTIONS:
         raise Fault(CAPTIONS, written, remedy)
     try:

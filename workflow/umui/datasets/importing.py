@@ -82,18 +82,18 @@ def import_items(
 def sources_state(settings: Any) -> str:
     """Return a digest that is another when a file of a data set, or a medium that it names, is replaced or changed.
 
-    It is cheap: the files are read, of media only sizes and times.  What cannot be read, the import itself will tell.
+    It is cheap: the files are read, of media only sizes and dates.  What cannot be read, the import itself will tell.
     """
     files = files_of(settings)
     if settings.kind == "unli":  # has texts alone
-        return state(files)
+        return state(files, [])
     try:
         with redirect_stderr(StringIO()):  # what there is to say, the import itself says
             found = _adapter(settings).pairs(settings)
             named = {entry.media_path for entry in found if isinstance(entry, Pair) and entry.media_path is not None}
     except (ValueError, OSError):
-        return state(files)
-    return state([*files, *map(located, sorted(named))])
+        return state(files, [])
+    return state(files, map(located, named))
 
 
 def files_of(settings: Any) -> list[str]:

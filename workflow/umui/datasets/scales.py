@@ -73,11 +73,11 @@ class Columns:
         least, greatest = self.settings.bounds
         for column, seen in self._seen.items():
             if seen.least < least or seen.greatest > greatest:
+                said = "a probability" if self.settings.scale is None else "the scale in the settings"
                 raise ValueError(
-                    f"{self.path}: {column} goes from {seen.least:.12g} to {seen.greatest:.12g}, and a probability "
-                    f"{'as scaled ' if self.settings.scale is not None else ''}from {least:g} to {greatest:g}: "
-                    f"what a value means, only its scale says.  Give the data set the scale of the column "
-                    f"(as in `scale: {_likely(seen)}`), or mend the file"
+                    f"{self.path}: {column} goes from {seen.least:.12g} to {seen.greatest:.12g}, where {said} is from "
+                    f"{least:g} to {greatest:g}, so that no value of the column says what it means; give the data set "
+                    f"the column's scale (as in `scale: {_likely(seen)}`), or mend the file"
                 )
             if self.settings.scale is not None and greatest > 1 and seen.has_fractions and seen.greatest <= 1:
                 raise ValueError(

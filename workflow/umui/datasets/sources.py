@@ -43,12 +43,15 @@ def located(path: str) -> str:
     return path
 
 
-def state(files: Iterable[str]) -> str:
-    """Return a digest that is another when one of these files is replaced, changed, added or removed.
+def state(files: Iterable[str], media: Iterable[str]) -> str:
+    """Return a digest that is another when one of these is replaced, changed, added or removed.
 
-    Sizes and times of change are compared, not bytes; a time may be older than the one before.
+    Of files the bytes are compared; of media, which may be large, sizes and times of change, whether later or earlier.
     """
-    return digest_json([[path, *_stat(path)] for path in sorted(set(files))])
+    return digest_json([
+        [[path, media_id(path)] for path in sorted(set(files))],
+        [[path, *_stat(path)] for path in sorted(set(media))],
+    ])  # fmt: skip
 
 
 def _stat(path: str) -> list[int]:

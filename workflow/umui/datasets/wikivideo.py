@@ -8,10 +8,11 @@ these, and where and why this departs from the published code.
 
 import difflib
 import json
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from umui.config.datasets import WikiVideo
@@ -218,7 +219,9 @@ def _repeated(path: str, judged: Judgment, first: Judgment) -> LeftOut:
 
 
 def _key(claim: str, path: str) -> Key:
-    return " ".join(claim.split()), Path(path).stem
+    """A name may be in either Unicode form (a Mac's), and behind Windows' separators."""
+    name = PurePosixPath(path.replace("\\", "/")).stem
+    return unicodedata.normalize("NFC", " ".join(claim.split())), unicodedata.normalize("NFC", name)
 
 
 def _read(path: str) -> Any:

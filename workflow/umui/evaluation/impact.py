@@ -14,6 +14,7 @@ from umui.evaluation.frame import cells, read_items, read_models
 from umui.evaluation.metrics.lists import tested_metrics
 from umui.evaluation.metrics.yes_no import says_yes
 from umui.files.atomic import write_text
+from umui.files.outside import in_csv
 from umui.files.parquet import read_table
 from umui.tables import LABELS, Split
 
@@ -66,7 +67,10 @@ def impact(
         (labels, pd.DataFrame(summaries), LABEL_COLUMNS),
         (metrics, pd.DataFrame(rows).rename(columns=names), METRIC_COLUMNS),
     ):
-        write_text(path, frame.reindex(columns=columns).to_csv(index=False, lineterminator="\n"))
+        shown = frame.reindex(columns=columns)
+        if "hypothesis" in columns:
+            shown["hypothesis"] = shown["hypothesis"].map(in_csv, na_action="ignore")
+        write_text(path, shown.to_csv(index=False, lineterminator="\n"))
 
 
 def moves_of(label: str, old: Sequence[Path], new: Sequence[Path], items: pd.DataFrame) -> pd.DataFrame:

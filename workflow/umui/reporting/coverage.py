@@ -10,6 +10,7 @@ import pandas as pd
 from umui.arguments import AnyPredictions, Items, Option
 from umui.evidence.shown import HEARS, SEES
 from umui.files.atomic import write_text
+from umui.files.outside import in_csv, in_markdown
 from umui.files.parquet import read_rows, read_table
 from umui.tables import ITEMS, LABELS, LEFT_OUT, MEDIA, MODALITIES, PREDICTIONS, VOTES, Table
 
@@ -82,7 +83,7 @@ def coverage(
     rows = pd.concat(counts, ignore_index=True)
     no_item = [row | {"of": name} for name, files in left_out.items() for row in read_rows(files, LEFT_OUT)]
     no_vote = [row | {"of": name} for name, files in left_out_votes.items() for row in _csv_rows(files)]
-    aside = [["files", file, name, "", "", status, n] for (name, file, status), n in _counted(no_item)]
+    aside = [["files", in_csv(file), name, "", "", status, n] for (name, file, status), n in _counted(no_item)]
     aside += [
         ["published votes", f"{name}, {file}", "", "", "", status, n] for (name, file, status), n in _counted(no_vote)
     ]
@@ -120,7 +121,7 @@ def _files(aside: Sequence[Mapping[str, Any]], of: str) -> str:
     for place, group in sorted(groups.items()):
         first = group[0]
         said = f"row {first['row']}" if int(first["row"]) else first["value"]
-        lines.append([*place, len(group), f"{said}: {first['reason']}"])
+        lines.append([*map(in_markdown, place), len(group), in_markdown(f"{said}: {first['reason']}")])
     if not lines:
         return "None."
     return markdown_table([of, "file", "column", "status", "entries", "the first"], lines)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from umui.arguments import Png, Svg
 from umui.files.atomic import write_text
+from umui.files.outside import in_markdown
 from umui.reporting.coverage import markdown_table
 from umui.reporting.figures.curves import COLOURS, GREY, TEXT_WIDTH_IN, save
 from umui.reporting.tables import MEASURES, with_interval
@@ -92,7 +93,7 @@ def _in_words(text: str) -> str:
     """Return a data set's text so that it can stand in a cell of a table."""
     line = " ".join(text.split())
     line = line if len(line) <= LONGEST_HYPOTHESIS else f"{line[: LONGEST_HYPOTHESIS - 3]}..."
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return in_markdown(line)
 
 
 def _is_more_than_chance(figures: pd.DataFrame) -> pd.Series:

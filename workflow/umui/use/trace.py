@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import pyarrow.compute as pc
 
+from umui.files.outside import plain
 from umui.files.parquet import read_table
 from umui.tables import EVIDENCE, ITEMS, LABELS, MEDIA, PREDICTIONS, VOTES, Table
 
@@ -22,7 +23,14 @@ def trace(
 
 
 def lines_of(item_id: str, results: Path) -> Iterator[str]:
-    """Yield the lines that `trace` prints; every number stands beside the file that holds it."""
+    """Yield the lines that `trace` prints; every number stands beside the file that holds it.
+
+    What others wrote stands in them without what would move a cursor or begin another line.
+    """
+    yield from map(plain, _lines(item_id, results))
+
+
+def _lines(item_id: str, results: Path) -> Iterator[str]:
     found = list(_rows(results / "items", ITEMS, "item_id", item_id))
     if not found:
         raise ValueError(

@@ -7,11 +7,12 @@ modality, media file name and hypothesis.  docs/wikivideo.md says what is counte
 
 import csv
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 from umui.answers.parsing import Parsed, hear
@@ -20,6 +21,7 @@ from umui.arguments import Items
 from umui.config.judges import ImportedTeacher
 from umui.files.atomic import write_text
 from umui.files.digests import digest_file, digest_json
+from umui.files.outside import in_csv
 from umui.files.parquet import read_rows, write_table
 from umui.processes.say import say
 from umui.tables import ITEMS, LEFT_OUT, VOTES, LeftOut, Modality
@@ -220,7 +222,14 @@ def _entry(
 
 
 def _key(modality: Modality, path: str, hypothesis: str) -> Key:
-    return modality, _printable(Path(path).name.strip()), _printable(" ".join(hypothesis.split()))
+    """A name may be in either Unicode form (a Mac's), and behind Windows' separators."""
+    name = PurePosixPath(path.replace("\\", "/")).name
+    words = " ".join(hypothesis.split())
+    return modality, _joined_by(name.strip()), _joined_by(words)
+
+
+def _joined_by(text: str) -> str:
+    return _printable(unicodedata.normalize("NFC", text))
 
 
 def _printable(text: str) -> str:
@@ -263,5 +272,7 @@ def _csv(aside: list[LeftOut]) -> str:
     out = StringIO()
     writer = csv.DictWriter(out, LEFT_OUT.schema.names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(entry.as_row() for entry in aside)
+    for entry in aside:
+        row = entry.as_row()
+        writer.writerow({name: in_csv(value) if isinstance(value, str) else value for name, value in row.items()})
     return out.getvalue()

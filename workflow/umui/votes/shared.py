@@ -82,9 +82,9 @@ def shared_votes(manifest: Path) -> Iterator[dict[str, Any]]:
 def _entries(manifest: Path) -> list[dict[str, str]]:
     try:
         said = json.loads(manifest.read_text(encoding="utf-8"))
-        entries = [{"path": entry["path"], "sha256": entry["sha256"]} for entry in said["files"]]
+        entries = [{"path": str(entry["path"]), "sha256": entry["sha256"]} for entry in said["files"]]
         known = said["format"] == FORMAT
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{manifest}: not a manifest of published votes ({error!r}); fetch it again") from None
     if not known:
         raise ValueError(f"{manifest}: its format is {said['format']!r}, this program reads {FORMAT!r}")
