@@ -1,6 +1,8 @@
 """What a file means to be seen and heard is shown, and a stream that has nothing takes no other with it."""
 
+import errno
 import io
+import tempfile
 import wave
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from extracting import H264, TONE, extracted, make, settings
 from hostile.media import one_channel
 
 from umui.media.probing import probe
+from umui.processes.ffmpeg import FfmpegError
 
 VP8 = ("-c:v", "libvpx", "-c:a", "libopus")
 SHORT = ("-f", "lavfi", "-i", "testsrc=size=64x64:rate=25:duration=2", "-f", "lavfi", "-i", "sine=440:duration=2")
@@ -87,3 +90,13 @@ def test_no_sample_is_no_sound(tmp_path: Path) -> None:
     found = extracted(tmp_path, [(empty, "audio"), (cut, "audio")], settings())
     assert found.media["empty.wav"]["status"] == "no_audio"
     assert (found.media["cut.m4a"]["status"], found.media["cut.m4a"]["reason"][:9]) == ("corrupt", "truncated")
+
+
+def test_a_full_temporary_directory_is_named(tone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**kind: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", "/the/place")
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", full)
+    with pytest.raises(FfmpegError, match="^/the/place: No space left on device; .*TMPDIR"):
+        extracted(tmp_path, [(tone, "audio")], settings())

@@ -131,7 +131,7 @@ def read(path: str, limits: Limits) -> Probe:
     except OSError as error:
         return Probe("missing", f"{path}: {error.strerror}")
     except ValueError as error:
-        return Probe("missing", f"{path!r}: {error}")
+        return Probe("missing", f"{path}: {error}")
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
