@@ -98,5 +98,5 @@ def test_a_full_temporary_directory_is_named(tone: Path, tmp_path: Path, monkeyp
 
     monkeypatch.setattr(tempfile, "tempdir", "/the/place")
     monkeypatch.setattr(tempfile, "TemporaryDirectory", full)
-    with pytest.raises(FfmpegError, match="^/the/place: No space left on device; .*TMPDIR"):
+    with pytest.raises(FfmpegError, match=r"^/the/place: No space left on device; .*TMPDIR"):
         extracted(tmp_path, [(tone, "audio")], settings())
