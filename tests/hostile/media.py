@@ -76,13 +76,13 @@ def mangled(sources: list[Path], directory: Path, seed: int, count: int) -> Iter
         source = generator.choice(sources)
         data = source.read_bytes()
         begin, end = sorted(generator.randrange(len(data) + 1) for _ in range(2))
-        harmed = generator.choice((
-            lambda: flipped(data, seed + number),  # noqa: B023: called before the next turn
-            lambda: data[:end],  # noqa: B023
-            lambda: data[:begin] + data[end:],  # noqa: B023
-            lambda: data[:end] + data[begin:],  # noqa: B023
-            lambda: data[:begin] + bytes(end - begin) + data[end:],  # noqa: B023
-        ))()  # fmt: skip
+        harmed = (
+            flipped(data, seed + number),
+            data[:end],
+            data[:begin] + data[end:],
+            data[:end] + data[begin:],
+            data[:begin] + bytes(end - begin) + data[end:],
+        )[generator.randrange(5)]
         path = directory / f"{seed}-{number}{source.suffix}"
         path.write_bytes(harmed)
         yield path

@@ -32,6 +32,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make(directory / "silent.mp4", *PICTURES, *H264)
     make(directory / "sound.wav", *tone(1.5))
     make(directory / "long.wav", *tone(9))
+    make(directory / "short.wav", *tone(0.005))
     (directory / "broken.mp4").write_bytes(clip.read_bytes()[:6000])
     return directory
 
@@ -99,6 +100,8 @@ def test_a_score_is_the_workflow_s_prediction(
         ({"video": "sound.wav"}, "no_video", "no moving pictures.*modality audio"),
         ({"video": "broken.mp4"}, "corrupt", "fetch or encode it anew"),
         ({"video": "absent.mp4"}, "missing", "No such file.*mend the path"),
+        ({"audio": "short.wav"}, "unsupported", "0.005 s of sound.*hears from 0.1 to 4 s; give a longer one"),
+        ({"audio": "a\0b.wav"}, "missing", "null byte.*mend the path"),
         ({"audio": "long.wav"}, "too_long", "9.00 s of sound.*hears from 0.1 to 4 s; cut it"),
         ({"audio": "."}, "unsupported", "no regular file"),
     ],

@@ -231,6 +231,9 @@ def _judged(found: Probe, outcome: ffmpeg_process.Outcome, written_bytes: int, s
     if written_bytes >= settings.max_output_bytes:
         reason = f"{written_bytes} bytes of frames and sound or more, the limit is {settings.max_output_bytes}"
         return replace(found, status="unsupported", reason=reason)
+    if outcome.exit_code != 0 and "exceeds specified max pixel count" in outcome.messages:
+        reason = f"a picture has over {2 * settings.max_pixels} pixels, the limit is {settings.max_pixels}"
+        return replace(found, status="unsupported", reason=reason)
     if outcome.lacked_memory:
         reason = f"decoding needs more than {settings.max_memory_bytes} bytes of memory, the limit"
         return replace(found, status="unsupported", reason=reason)

@@ -7,6 +7,7 @@ So this runs as a worker (processes/worker.py) under limits, and only probing.py
 import errno
 import os
 import re
+import resource
 import stat
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
@@ -113,7 +114,9 @@ def answer(path: str, limits: Limits) -> dict[str, Any]:
     try:
         return asdict(read(path, limits))
     except MemoryError:
-        return {"status": "unsupported", "reason": "the headers need more memory than the limit", "spent": True}
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        reason = f"the headers need more than {limit} bytes of memory, the limit"
+        return {"status": "unsupported", "reason": reason, "spent": True}
     except Exception as error:  # whatever the file has made the library raise is that file's fault
         return {"status": "corrupt", "reason": f"the headers cannot be read: {error!r:.300}", "spent": True}
 
@@ -128,7 +131,7 @@ def read(path: str, limits: Limits) -> Probe:
     except OSError as error:
         return Probe("missing", f"{path}: {error.strerror}")
     except ValueError as error:
-        return Probe("missing", f"{path!r}: {error}")
+        return Probe("missing", f"{path}: {error}")
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):

@@ -40,7 +40,7 @@ def probe(path: Path, settings: Media) -> Probe:
         return Probe("unsupported", f"the headers were not read in {settings.timeout_s:g} s, the limit")
     except DiedError as error:
         keep_private(f"the reading of the headers of {path} {error}")
-        return Probe("unsupported", f"the headers cannot be read within {max_memory_bytes} bytes of memory: it {error}")
+        return Probe("unsupported", f"the reading of its headers {error}, within {max_memory_bytes} bytes of memory")
     return _within_limits(_probe(said), settings)
 
 

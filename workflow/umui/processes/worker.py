@@ -29,6 +29,10 @@ ANSWER_BYTES = 1 << 20
 MOST_LIKELY_KILLED = 1000  # when the system lacks memory: the worker, and not the stage that asks it
 
 
+class StartError(ValueError):
+    """A worker cannot be started, whatever it is to be asked."""
+
+
 class LateError(Exception):
     """There was no answer in time."""
 
@@ -46,7 +50,7 @@ class Worker:
     """One process of `python -m MODULE`, which says a first line when it is ready."""
 
     def __init__(self, module: str, max_memory_bytes: int) -> None:
-        """Start it, and wait until it is ready; raises DiedError or LateError when it is not."""
+        """Start it, and wait until it is ready; raises StartError when it never is."""
         paths = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", module],
@@ -60,9 +64,12 @@ class Worker:
         limit(self._process.pid, resource.RLIMIT_CORE, 0)
         try:
             self._line(START_S)
-        except (DiedError, LateError):
+        except (DiedError, LateError) as error:
             self.end()
-            raise
+            raise StartError(
+                f"python -m {module}: not ready with {max_memory_bytes} bytes of memory ({error!r}); "
+                "look above for its words, free memory, and run again"
+            ) from error
 
     def ask(self, question: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         """Return its answer.

@@ -197,12 +197,10 @@ class Scorer:
             )
         if query.modality in HEARS:
             longest_s, sound_s = encoder.longest_sound_s, encoder.sound_s(premise)
-            status, remedy = ("too_long", "cut it") if sound_s > longest_s else ("unsupported", "give a longer one")
-            return Unscorable(
-                status,
-                f"{query.media}: {sound_s:.3f} s of sound, but the model hears from {LEAST_SOUND_S:g} to "
-                f"{longest_s:g} s; {remedy}",
-            )
+            hears = f"the model hears from {LEAST_SOUND_S:g} to {longest_s:g} s"
+            if sound_s > longest_s:
+                return Unscorable("too_long", f"{query.media}: {sound_s:.2f} s of sound, but {hears}; cut it")
+            return Unscorable("unsupported", f"{query.media}: {sound_s:.3f} s of sound, but {hears}; give a longer one")
         return Unscorable("no_video", f"{query.media}: no frame could be taken; {REMEDIES['corrupt']}")
 
 
