@@ -16,7 +16,8 @@ MediaStatus = Literal["ok", "no_audio", "no_video", "corrupt", "too_long", "unsu
 ParseStatus = Literal[
     "ok", "percent", "out_of_range", "missing", "truncated", "refused", "error", "no_evidence", "not_asked"
 ]
-PredictionStatus = Literal["ok", "no_evidence", "no_label", "unparsed"]
+# too_long: of more tokens than the model's context; not_finite: a number of the model's was nan or infinite.
+PredictionStatus = Literal["ok", "no_evidence", "no_label", "unparsed", "too_long", "not_finite"]
 
 
 @dataclass(frozen=True)

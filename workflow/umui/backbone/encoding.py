@@ -7,7 +7,7 @@ encoded with each hypothesis anew, as an `AskedPremise`, and the suffix is the t
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -68,6 +68,7 @@ class Encoder:
         self.suffix = lru_cache(REMEMBERED_SUFFIXES)(self._suffix)
         self.n_tokens = lru_cache(REMEMBERED_SUFFIXES)(self._n_tokens)
         self._tokens_a_frame_pair = (_side_px(media_settings) // SPATIAL_FACTOR_PX) ** 2
+        self.context_tokens: int = self._thinker.config.text_config.max_position_embeddings
         self._mel_frames_per_s = media_settings.sample_rate_hz / extractor.hop_length
 
     @property
@@ -111,6 +112,22 @@ class Encoder:
     def hypothesis(self, premise: Premise, hypothesis: str, answer: str | None = None) -> Suffix:
         """Tokenise the prompt's words from the hypothesis on, and the answer."""
         return self.suffix(self.words(premise, hypothesis).hypothesis, answer)
+
+    def length(self, premise: Premise, hypothesis: str, answer: str | None = None) -> int:
+        """Return the tokens of a premise that can be shown, with a hypothesis and the answer to it."""
+        suffix = self.hypothesis(premise, hypothesis, answer)
+        return self.n_tokens(premise) + len(suffix.prompt) + len(suffix.answer)
+
+    def too_long(self, lengths: Mapping[str, int]) -> str:
+        """Return in words which of some items, by name, have more tokens than the model's context; empty if none."""
+        over = {name: length for name, length in lengths.items() if length > self.context_tokens}
+        if not over:
+            return ""
+        longest = max(over, key=lambda name: over[name])
+        return (
+            f"too_long: {len(over)} of {len(lengths)} items, such as {longest} with {over[longest]:,} tokens; the "
+            f"model's context holds {self.context_tokens:,}"
+        )
 
     def words(self, premise: Premise, hypothesis: str) -> rendering.Words:
         """Render the prompt."""

@@ -19,8 +19,11 @@ def greedy(
     most_tokens: int,
     end_token: int,
     pad_token: int,
-) -> list[list[int]]:
-    """Return the answer of each suffix in order, as tokens up to the end token or to `most_tokens`."""
+) -> list[list[int] | None]:
+    """Return the answer of each suffix in order, as tokens up to the end token or to `most_tokens`.
+
+    It is None where a logit is not finite: the largest of such numbers is nobody's word.
+    """
     decoder = thinker.model.language_model
     device = thinker.device
     owners_N = torch.tensor([row for row, group in enumerate(suffixes) for _ in group], device=device)
@@ -48,8 +51,11 @@ def greedy(
     next_N = next_N + lengths_N
     seen_NP = torch.cat([seen_NP, own_NS], dim=1)
     answers: list[list[int]] = [[] for _ in prompts]
+    finite_N = torch.ones(len(prompts), dtype=torch.bool, device=device)
     for _ in range(most_tokens):
-        token_N = thinker.lm_head(state_NH).argmax(-1)
+        logits_NV = thinker.lm_head(state_NH)
+        finite_N &= logits_NV.isfinite().all(-1)
+        token_N = logits_NV.argmax(-1)
         for answer, token in zip(answers, token_N.tolist(), strict=True):
             if end_token not in answer:
                 answer.append(token)
@@ -58,7 +64,8 @@ def greedy(
         seen_NP = torch.cat([seen_NP, torch.ones_like(seen_NP[:, :1])], dim=1)
         state_NH = _go_on(thinker, cache, token_N[:, None], next_N[:, None], seen_NP[:, None, None])[:, 0]
         next_N = next_N + 1
-    return [[token for token in answer if token != end_token] for answer in answers]
+    said = ([token for token in answer if token != end_token] for answer in answers)
+    return [answer if finite else None for answer, finite in zip(said, finite_N.tolist(), strict=True)]
 
 
 def _suffix_attention(seen_NP: torch.Tensor, own_NS: torch.Tensor) -> torch.Tensor:

@@ -6,9 +6,11 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from umui.evaluation.arrays import FloatArray, IntArray
-from umui.files.parquet import read_table
+from umui.files.parquet import read_table, within_range
 from umui.tables import ITEMS, MODALITIES, PREDICTIONS, Modality
 
 Reference = Literal["truth", "label", "annotations"]
@@ -40,20 +42,31 @@ def reference_of(rows: pd.DataFrame, reference: Reference) -> FloatArray:
 
 
 def read_predictions(files: Sequence[Path], items: Sequence[Path]) -> pd.DataFrame:
-    """Read item_id and `predicted`, nan where the model gave no probability.
+    """Read item_id and `predicted`, nan where the model gave no probability, or a number that is none; tell of these.
 
     Raises ValueError when a prediction belongs to none of the items, or when an item is predicted twice.
     """
-    predictions: pd.DataFrame = read_table(files, PREDICTIONS, ["item_id", "probability"]).to_pandas()
+    table = read_table(files, PREDICTIONS, ["item_id", "probability"])
+    sound = pc.fill_null(within_range(table["probability"]), True)
+    if unsound := len(table) - pc.sum(sound, min_count=0).as_py():
+        print(f"{_named(files)}: {unsound} of {len(table)} predictions are not from 0 to 1, and count as missing")
+        values = pc.if_else(sound, table["probability"], pa.scalar(None, pa.float64()))
+        table = table.set_column(1, "probability", values)
+    predictions: pd.DataFrame = table.to_pandas()
     known = read_table(items, ITEMS, ["item_id"]).to_pandas()["item_id"]
     for fault, rows in (
         ("is not among the items", predictions[~predictions["item_id"].isin(known)]),
         ("is predicted twice", predictions[predictions["item_id"].duplicated()]),
     ):
         if len(rows):
-            named = ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
-            raise ValueError(f"{named}: {rows['item_id'].iloc[0]} {fault} ({len(rows)} such rows); predict again")
+            raise ValueError(
+                f"{_named(files)}: {rows['item_id'].iloc[0]} {fault} ({len(rows)} such rows); predict again"
+            )
     return predictions.rename(columns={"probability": "predicted"})
+
+
+def _named(files: Sequence[Path]) -> str:
+    return ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
 
 
 def read_models(predictions: Mapping[str, Sequence[Path]], items: Sequence[Path]) -> dict[str, pd.DataFrame]:

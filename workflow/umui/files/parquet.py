@@ -12,6 +12,8 @@ from umui.files.atomic import replacing
 from umui.files.quarantine import set_aside, set_aside_if_damaged
 from umui.tables import Table
 
+PROBABILITIES = ("probability", "distribution", "annotations")  # columns, whatever the table
+ROUNDING = 1e-9  # above 1, of a sum of masses
 # Without the checksums most changed bytes would be read as other values.
 _WRITING: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 
@@ -19,14 +21,15 @@ _WRITING: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 def write_table(path: Path, table: Table, rows: pa.Table | Sequence[Mapping[str, Any]]) -> None:
     """Write `rows`, checked against the schema of `table` and sorted by its key.
 
-    Raises ValueError when a column is missing, unknown or of a wrong type, when a null stands where none may, or when
-    a key stands twice.
+    Raises ValueError when a column is missing, unknown or of a wrong type, when a null stands where none may, when a
+    key stands twice, or when a probability is not in [0, 1].
     """
     data = rows if isinstance(rows, pa.Table) else _from_rows(table, rows)
     data = _conform(data, table, str(path)).sort_by([(column, "ascending") for column in table.key])
     keys = data.select(list(table.key))
     if keys.group_by(list(table.key)).aggregate([]).num_rows != data.num_rows:
         raise ValueError(f"{path}: a key ({', '.join(table.key)}) stands twice in the {table.name} table")
+    _check_probabilities(data, table, str(path))
     with replacing(path) as temporary:
         pq.write_table(data.replace_schema_metadata(_mark(table)).combine_chunks(), temporary, **_WRITING)
 
@@ -42,11 +45,32 @@ def write_groups(path: Path, table: Table, groups: Iterable[pa.Table | Sequence[
         for rows in groups:
             data = rows if isinstance(rows, pa.Table) else _from_rows(table, rows)
             data = _conform(data, table, str(path))
+            _check_probabilities(data, table, str(path))
             for key in zip(*(data[column].to_pylist() for column in table.key), strict=True):
                 if key <= last:
                     raise ValueError(f"{path}: {table.name} rows must come in order: {key} after {last}")
                 last = key
             writer.write_table(data)
+
+
+def within_range(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return which values are in [0, 1]; nan is not, and a null stays null."""
+    return pc.and_(pc.greater_equal(values, 0.0), pc.less_equal(values, 1.0 + ROUNDING))
+
+
+def _check_probabilities(data: pa.Table, table: Table, where: str) -> None:
+    for name in PROBABILITIES:
+        if name not in data.column_names:
+            continue
+        column, is_list = data[name], pa.types.is_list(data.schema.field(name).type)
+        values = pc.list_flatten(column) if is_list else column
+        if pc.all(within_range(values), min_count=0).as_py():
+            continue
+        rows = pc.list_parent_indices(column) if is_list else pa.array(range(len(values)))
+        place = pc.index(within_range(values), False).as_py()
+        row = data.slice(rows[place].as_py(), 1).select(list(table.key)).to_pylist()[0]
+        named = ", ".join(map(str, row.values()))
+        raise ValueError(f"{where}: {name} of {named} is {values[place].as_py()}, which is not from 0 to 1")
 
 
 def _mark(table: Table) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Predict with a trained student: each premise is read once for all of its hypotheses."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from umui.files.digests import shard_of
 from umui.files.parquet import read_table, write_table
 from umui.processes.progress import reported
 from umui.students import directory as student_directory
-from umui.students.heads.head import Answer
+from umui.students.heads.head import NOT_FINITE, Answer
 from umui.students.student import Reader
 from umui.tables import ITEMS, MODALITIES, PREDICTIONS
 
@@ -72,14 +73,27 @@ def _predicted(
     predictor: "Predictor", encoder: Encoder, shown: Evidence, asked: "Asked", name: str, batch_premises: int
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    able = {premise: hypotheses for premise, hypotheses in asked.items() if encoder.can_show(premise)}
-    for premise in asked.keys() - able.keys():
+    shown_at_all = {premise: hypotheses for premise, hypotheses in asked.items() if encoder.can_show(premise)}
+    for premise in asked.keys() - shown_at_all.keys():
         rows += [_row(item_id, name, ("no_evidence", None, None)) for item_id, _ in asked[premise]]
+    lengths = {item_id: predictor.length(premise, hypothesis)
+               for premise, group in shown_at_all.items() for item_id, hypothesis in group}  # fmt: skip
+    rows += [
+        _row(item_id, name, ("too_long", None, None))
+        for item_id in lengths
+        if lengths[item_id] > encoder.context_tokens
+    ]
+    if told := encoder.too_long(lengths):
+        print(told, flush=True)
+    able = {premise: fitting for premise, group in shown_at_all.items()
+            if (fitting := [pair for pair in group if lengths[pair[0]] <= encoder.context_tokens])}  # fmt: skip
     batches = list(_batches(able, shown, batch_premises))
     for batch in reported(batches, len(batches), "batches of premises"):
         answers = predictor.answer(batch, [[hypothesis for _, hypothesis in able[premise]] for premise in batch])
         item_ids = [item_id for premise in batch for item_id, _ in able[premise]]
         rows += [_row(item_id, name, answer) for item_id, answer in zip(item_ids, answers, strict=True)]
+    if unsound := sum(row["status"] == NOT_FINITE[0] for row in rows):
+        print(f"not_finite: {unsound} of {len(rows)} answers are no numbers; the weights may be damaged", flush=True)
     return rows
 
 
@@ -102,6 +116,10 @@ class Predictor:
         self._student, self._encoder = student, encoder
         self._reader = PremiseReader(encoder, student.thinker, shelf, memory_bytes=0)
 
+    def length(self, premise: Premise, hypothesis: str) -> int:
+        """Return the tokens that are read to answer, and those of the answer."""
+        return self._encoder.length(premise, hypothesis, self._student.head.words(0.0))
+
     @torch.no_grad()
     def answer(self, premises: Sequence[Premise], hypotheses: Sequence[Sequence[str]]) -> list[Answer]:
         """Return the answers on all hypotheses, premise by premise."""
@@ -111,7 +129,13 @@ class Predictor:
             for premise, group in zip(premises, hypotheses, strict=True)
         ]
         student = self._student
-        return student.head.answers(student.thinker, self._encoder, encoded, features, suffixes)
+        answers = student.head.answers(student.thinker, self._encoder, encoded, features, suffixes)
+        return [answer if _is_finite(answer) else NOT_FINITE for answer in answers]
+
+
+def _is_finite(answer: Answer) -> bool:
+    _, probability, masses = answer
+    return all(map(math.isfinite, [0.0 if probability is None else probability, *(masses or [])]))
 
 
 def _asked(items: Sequence[Path], splits: Sequence[str], shard: int, shards: int, view: View) -> Asked:

@@ -71,12 +71,12 @@ def train(
     place.from_first(lambda: Evidence.copy(evidence, copy))
     shown = Evidence.mapped(copy)
     encoder = Encoder(model, settings.prompt, media_settings, shown)
-    data = training_items.read(settings, items, labels, encoder)
+    model.thinker.to(place.device)
+    student = Student(model, settings)
+    data = training_items.read(settings, items, labels, encoder, student.head.words)
     digests = {"base": base_digest, "data": data.digest(shown)}
     identity = [digests, settings.model_dump(mode="json"), media_settings.model_dump(mode="json"), workers]
     kept = Checkpoints(checkpoints, digest_json(identity))
-    model.thinker.to(place.device)
-    student = Student(model, settings)
     with (
         shelf(features, features_mb, base_digest, media_settings, model.thinker) as kept_features,
         noting_sigterm() as stop,
@@ -182,11 +182,18 @@ class TrainingLoop:
             tokens += batch.n_tokens
             positions += batch.segments_BT.numel()
         loss, all_tokens, all_positions = self._place.sum(float(loss_sum), tokens, positions)
+        gradient_norm = float(self._engine.get_global_grad_norm())
+        if not (math.isfinite(loss) and math.isfinite(gradient_norm)):
+            raise ValueError(
+                f"training: step {number + 1}: the loss is {loss / micro.plan.n_items} and the gradient's norm "
+                f"{gradient_norm}, which teaches nothing; lower training.learning_rate, or see whether the base's "
+                "weights are damaged.  The checkpoint before is kept"
+            )
         return {
             "step": number + 1,
             "modality": micro.plan.modality,
             "loss": loss / micro.plan.n_items,
-            "gradient_norm": float(self._engine.get_global_grad_norm()),
+            "gradient_norm": gradient_norm,
             "learning_rate": rate,
             "n_tokens": int(all_tokens),
             "padding_share": 1 - all_tokens / all_positions,
@@ -225,9 +232,15 @@ class TrainingLoop:
         kept, first_rank = self._checkpoints, self._place.rank == 0
         if first_rank:
             kept.prepare()
-        step = self._place.from_first(kept.latest)
+        step = self._place.from_first(partial(kept.latest, self.n_steps))
         if step:
             self._engine.load_checkpoint(str(kept.directory), tag=kept.name(step), load_module_strict=False)
+            if self._engine.global_steps != step:  # its note, of an earlier version, does not tell
+                aside = self._place.from_first(partial(kept.reject, step))
+                raise ValueError(
+                    f"{kept.directory / kept.name(step)}: holds step {self._engine.global_steps}; set aside as "
+                    f"{aside}; run again: it goes on from the checkpoint before"
+                )
             if first_rank:
                 print(f"resumed after step {step} of {self.n_steps}", flush=True)
         if first_rank:

@@ -1,6 +1,6 @@
 """What a student trains on: the labelled hypotheses of the training splits, by premise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from umui.backbone.encoding import Encoder
 from umui.config.students import Student, Training, TrainingSource
-from umui.evidence.decoded import Evidence, Premise
+from umui.evidence.decoded import AskedPremise, Evidence, Premise
 from umui.files.digests import digest_json
 from umui.files.parquet import read_table
 from umui.tables import ITEMS, LABELS
@@ -62,9 +62,13 @@ class TrainingItems:
 
 
 def read(
-    settings: Student, items: Sequence[Path], labels: Mapping[str, Sequence[Path]], encoder: Encoder
+    settings: Student,
+    items: Sequence[Path],
+    labels: Mapping[str, Sequence[Path]],
+    encoder: Encoder,
+    answer: Callable[[float], str | None] = lambda label: None,
 ) -> TrainingItems:
-    """Read the items that train, and count those that do not.
+    """Read the items that train, and count those that do not; `answer` is what the student learns to say for a label.
 
     Raises ValueError when a source with a teacher has no labels, and the reverse.
     """
@@ -79,6 +83,8 @@ def read(
     agreed = table.num_rows
     table = table.filter(pa.array(_can_show(table, encoder), pa.bool_()))
     shown = table.num_rows
+    table = table.filter(pa.array(_fits(table, encoder, answer), pa.bool_()))
+    fitting = table.num_rows
     table = table.filter(pa.array(balanced(table["label"].to_numpy(), settings.training))).combine_chunks()
     premises = table["premise_id"].to_numpy()
     starts = [0, *(np.flatnonzero(premises[1:] != premises[:-1]) + 1).tolist(), len(premises)] if len(premises) else [0]
@@ -87,7 +93,8 @@ def read(
         "without label": wanted - labelled,
         "without agreement": labelled - agreed,
         "without evidence": agreed - shown,
-        "beyond the negative ratio": shown - table.num_rows,
+        "beyond the negative ratio": fitting - table.num_rows,
+        **({"too long": shown - fitting} if fitting < shown else {}),
     }
     return TrainingItems(table, starts, counts)
 
@@ -121,6 +128,19 @@ def _labelled(dataset: str, source: TrainingSource, items: Sequence[Path], label
     if not source.agreement_filter:
         agrees = pa.repeat(True, table.num_rows)
     return table.append_column("agrees", agrees).select([*_COLUMNS, "label", "agrees"])
+
+
+def _fits(table: pa.Table, encoder: Encoder, answer: Callable[[float], str | None]) -> list[bool]:
+    """Return which items the model's context holds; tell of the longest of the others."""
+    lengths = {}
+    for row in table.to_pylist():
+        premise = Premise(row["premise_id"], row["modality"], row["premise_text"], row["media_id"])
+        if encoder.claim_first:
+            premise = AskedPremise.of(premise, row["hypothesis"])
+        lengths[row["item_id"]] = encoder.length(premise, row["hypothesis"], answer(row["label"]))
+    if told := encoder.too_long(lengths):
+        print(f"{told}; they do not train", flush=True)
+    return [length <= encoder.context_tokens for length in lengths.values()]
 
 
 def _can_show(table: pa.Table, encoder: Encoder) -> list[bool]:

@@ -43,6 +43,10 @@ REMEDIES: dict[MediaStatus, str] = {
     "unsupported": "convert it with ffmpeg, for instance to mp4 or wav",
     "missing": "mend the path",
 }
+NO_ANSWER = {
+    "unparsed": "the model's answer is not of the form that it was taught; ask otherwise",
+    "not_finite": "the model's numbers are not finite; its weights may be damaged: train or fetch it again",
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Score:
 
 
 class Unscorable(ValueError):
-    """There is no probability: `status` is a media status or unparsed; the message has the fault and the remedy."""
+    """There is no probability: `status` is a media status, unparsed or not_finite; the message has fault and remedy."""
 
     def __init__(self, status: str, message: str) -> None:
         super().__init__(message)
@@ -184,7 +188,14 @@ class Scorer:
     def _unfit(self, query: Query, premise: Premise, encoder: Encoder) -> Unscorable | None:
         """Return why the model cannot take evidence that was extracted without a fault, or None."""
         if encoder.can_show(premise):
-            return None
+            tokens = encoder.length(premise, query.hypothesis, self._student.head.words(0.0))
+            if tokens <= encoder.context_tokens:
+                return None
+            return Unscorable(
+                "too_long",
+                f"{query.media or 'the text'}: {tokens:,} tokens with all words, but the model's context holds "
+                f"{encoder.context_tokens:,}; cut it",
+            )
         if query.modality in HEARS:
             longest_s = encoder.longest_sound_s
             return Unscorable(
@@ -268,5 +279,5 @@ def _fault(path: Path, done: Extract) -> Unscorable | None:
 def _score(answer: Answer) -> Score | Unscorable:
     status, probability, masses = answer
     if probability is None:
-        return Unscorable(status, "the model's answer is not of the form that it was taught; ask otherwise")
+        return Unscorable(status, NO_ANSWER[status])
     return Score(probability, None if masses is None else central_interval(masses), masses)

@@ -40,8 +40,13 @@ class Distribution(Head):
         return functional.linear(states_NH, self.weight)
 
     def masses(self, thinker: Any, batch: Batch, features: Sequence[Features]) -> torch.Tensor:
-        """Return the distribution over the bins of each item, shape (N, bins), in double precision."""
-        return self(last_states(thinker, batch, features)).double().softmax(-1)
+        """Return the distribution over the bins of each item, shape (N, bins), in double precision.
+
+        All masses are nan where a logit is not finite: infinity would give masses that look whole.
+        """
+        logits_NI = self(last_states(thinker, batch, features)).double()
+        finite_N1 = logits_NI.isfinite().all(-1, keepdim=True)
+        return logits_NI.masked_fill(~finite_N1, float("nan")).softmax(-1)
 
     def losses(
         self, settings: Student, thinker: Any, batch: Batch, features: Sequence[Features], labels_N: torch.Tensor

@@ -20,6 +20,7 @@ from umui.backbone.packing import Batch, EncodedPremise, Suffix
 from umui.config.students import Student
 
 Answer = tuple[str, float | None, list[float] | None]  # status, probability in [0, 1], distribution
+NOT_FINITE: Answer = ("not_finite", None, None)
 
 
 class Head(nn.Module, ABC):
@@ -66,8 +67,8 @@ class Head(nn.Module, ABC):
     ) -> list[Answer]:
         """Return the answers on all hypotheses, premise by premise; `suffixes` are those of each premise.
 
-        The status is ok or unparsed, and only an answer that is ok has a probability.  A distribution holds the masses
-        of N bins at i / (N - 1); it is None where the head gives no distribution.
+        The status is ok, unparsed or not_finite, and only an answer that is ok has a probability.  A distribution holds
+        the masses of N bins at i / (N - 1); it is None where the head gives no distribution.
         """
 
     @abstractmethod
@@ -92,9 +93,10 @@ def head_of(read_out: str) -> type[Head]:
     Raises ValueError when there is none.
     """
     name = f"umui.students.heads.{read_out}"
-    if find_spec(name) is None:
+    there = read_out.isidentifier() and find_spec(name) is not None
+    head: type[Head] | None = getattr(import_module(name), "HEAD", None) if there else None
+    if head is None:
         raise ValueError(f"read_out: {read_out}: this version has no such head; use the version that trained with it")
-    head: type[Head] = import_module(name).HEAD
     return head
 
 

@@ -13,7 +13,7 @@ from umui.backbone.forward import Features, answer_positions, hidden_states
 from umui.backbone.generation import greedy
 from umui.backbone.packing import Batch, EncodedPremise, Suffix
 from umui.config.students import Student
-from umui.students.heads.head import Answer, Head
+from umui.students.heads.head import NOT_FINITE, Answer, Head
 
 ANSWER = re.compile(r"<answer>([01]\.\d\d)</answer>")
 
@@ -56,8 +56,7 @@ class Text(Head):
         most_tokens = len(encoder.suffix("", answer_text(0)).answer)  # no answer of the trained form is longer
         ends = encoder.end_token, encoder.pad_token
         generated = greedy(thinker, premises, features, suffixes, most_tokens, *ends)
-        said = [parse_answer(encoder.text(tokens)) for tokens in generated]
-        return [("unparsed" if probability is None else "ok", probability, None) for probability in said]
+        return [NOT_FINITE if tokens is None else _answer(encoder.text(tokens)) for tokens in generated]
 
     def summary(self) -> str:
         """Return an example."""
@@ -75,6 +74,11 @@ class Text(Head):
 def answer_text(probability: float) -> str:
     """Return what CLUE-T should say."""
     return f"<answer>{probability:.2f}</answer>"
+
+
+def _answer(text: str) -> Answer:
+    probability = parse_answer(text)
+    return ("unparsed" if probability is None else "ok"), probability, None
 
 
 def parse_answer(text: str) -> float | None:
