@@ -1,5 +1,6 @@
 """From prediction tables to metrics and comparisons: the right items count, and the counts are told."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rows import item, prediction, write_items, write_predictions
 from umui.evaluation.compare import COLUMNS, compare
 from umui.evaluation.curves.reliability import reliability
 from umui.evaluation.evaluate import evaluate
+from umui.files import parquet
 from umui.files.atomic import write_json
 from umui.files.parquet import read_rows
 from umui.tables import METRICS
@@ -42,6 +44,20 @@ def test_values_and_counts_by_hand(tmp_path: Path) -> None:
     assert mse["ci_low"] <= mse["value"] <= mse["ci_high"]
     assert "500 replicates" in mse["interval_method"]
     assert mse["parameters"] == 7, "as parameters.json in the model's directory says"
+
+
+def test_what_is_no_probability_is_never_averaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An earlier version may have written it."""
+    monkeypatch.setattr(parquet, "PROBABILITIES", ())
+    items = [item(f"a#{number}", probability=0.5) for number in range(5)]
+    odd = [prediction(f"a#{number}", value) for number, value in enumerate([math.nan, math.inf, -0.1, 1.1, 0.4])]
+    mse = metrics_of(tmp_path, items, *odd)["text", "mse_x100"]
+    assert (mse["value"], mse["n_items"], mse["n_missing"]) == (pytest.approx(1.0), 1, 4)
+    assert (
+        "predictions.parquet: 4 of 5 predictions are not from 0 to 1, and count as missing" in capsys.readouterr().out
+    )
 
 
 def test_an_item_without_a_prediction_row_is_missing_too(tmp_path: Path) -> None:

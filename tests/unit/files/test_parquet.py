@@ -1,13 +1,14 @@
 """Files are whole or absent, tables keep their schema, digests change with what matters."""
 
+import math
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from rows import label
+from rows import item, label, prediction
 
 from umui.files.parquet import read_rows, read_table, write_groups, write_table
-from umui.tables import LABELS, TIMINGS
+from umui.tables import ITEMS, LABELS, PREDICTIONS, TIMINGS
 
 
 def row(item_id: str, vote: int) -> dict[str, object]:
@@ -104,3 +105,24 @@ def test_an_older_version_is_refused(tmp_path: Path) -> None:
     pq.write_table(data.replace_schema_metadata({"umui.version": "0"}), file)
     with pytest.raises(ValueError, match="holds version 0"):
         read_table(file, TIMINGS)
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, -1e-9, 1.001, 65.0])
+def test_a_probability_out_of_its_range_is_refused_and_named(tmp_path: Path, odd: float) -> None:
+    good = prediction("a", 0.5)
+    for table, row in (
+        (PREDICTIONS, good | {"item_id": "b", "probability": odd}),
+        (PREDICTIONS, good | {"item_id": "b", "distribution": [0.5, odd]}),
+        (ITEMS, item("b") | {"annotations": [odd, 0.5]}),
+    ):
+        rows = [good, row] if table is PREDICTIONS else [item("a"), row]
+        for write in (write_table, lambda path, table, rows: write_groups(path, table, [rows])):
+            with pytest.raises(ValueError, match=r"of b is \S+, which is not from 0 to 1"):
+                write(tmp_path / "table.parquet", table, rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_ends_rounding_and_null_are_in_range(tmp_path: Path) -> None:
+    rows = [prediction(str(number), value) for number, value in enumerate([0.0, 1.0, 1.0 + 2e-16, None])]
+    write_table(tmp_path / "predictions.parquet", PREDICTIONS, rows)
+    assert len(read_rows(tmp_path / "predictions.parquet", PREDICTIONS)) == 4

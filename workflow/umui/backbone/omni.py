@@ -4,7 +4,6 @@
 reads this layout, and so does `load`; the talker and the vocoder of a published checkpoint are left where they are.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from safetensors.torch import save_file
 from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
 from transformers.utils import logging
 
-from umui.files.atomic import write_json
+from umui.files.atomic import read_json, write_json
 from umui.files.checkpoint import checkpoint_digest
 from umui.files.digests import check_pinned
 
@@ -25,6 +24,7 @@ logging.disable_progress_bar()
 logging.set_verbosity_error()  # every Omni configuration warns of the tokens of its absent talker
 
 MODEL_TYPE = "qwen2_5_omni"
+MOST_SAID = 300  # characters of another library's message
 OTHER_PARTS = ("talker.", "token2wav.")
 # What is fetched of a base, all of which is its identity: every JSON file and text, whatever it is for.  The identity
 # of a model that is asked takes less (umui.asking.planning).
@@ -60,7 +60,8 @@ def resolve(base: str, revision: str | None) -> Path:
                 f"{base}: no such directory, and nothing fetched by that name ({error}); give the directory or hub "
                 "name of the base model"
             ) from error
-    found = json.loads((directory / "config.json").read_text(encoding="utf-8")).get("model_type")
+    config = read_json(directory / "config.json")
+    found = config.get("model_type") if isinstance(config, dict) else None
     if found != MODEL_TYPE:
         raise ValueError(f"{base}: its model_type is {found!r}; the base of a student must be a {MODEL_TYPE} model")
     return directory
@@ -74,11 +75,20 @@ def digest(directory: Path) -> str:
 def load(directory: Path, dtype: torch.dtype) -> Omni:
     """Load a checkpoint in evaluation mode.
 
-    Raises ValueError when weights are missing or of another shape, since they would be left at random values.
+    Raises ValueError when weights are missing or of another shape, since they would be left at random values, and when
+    a file of it cannot be read.
     """
-    thinker, report = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(
-        directory, dtype=dtype, trust_remote_code=False, use_safetensors=True, output_loading_info=True
-    )
+    try:
+        thinker, report = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(
+            directory, dtype=dtype, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+        )
+        processor = Qwen2_5OmniProcessor.from_pretrained(directory, trust_remote_code=False)
+    except Exception as error:  # of whatever kind: the libraries trust a checkpoint's files
+        said = " ".join(str(error).split()) or "nothing said"
+        raise ValueError(
+            f"{directory}: cannot be loaded as a {MODEL_TYPE} model ({type(error).__name__}: {said[:MOST_SAID]}); "
+            "one of its files is damaged or of another model: fetch or make it again"
+        ) from error
     unknown = sorted(name for name in report["unexpected_keys"] if not name.startswith(OTHER_PARTS))
     for fault, names in (
         ("lacks", sorted(report["missing_keys"])),
@@ -87,7 +97,6 @@ def load(directory: Path, dtype: torch.dtype) -> Omni:
     ):
         if names:
             raise ValueError(f"{directory}: the checkpoint {fault} {len(names)} weights, such as {names[0]}")
-    processor = Qwen2_5OmniProcessor.from_pretrained(directory, trust_remote_code=False)
     return Omni(thinker.eval(), processor)
 
 

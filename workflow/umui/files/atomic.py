@@ -48,4 +48,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read what another stage wrote as JSON.  Raises ValueError naming a damaged file, and sets it aside."""
     with set_aside_if_damaged(path, "JSON"):
-        return json.loads(path.read_text(encoding="utf-8"))
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error

@@ -2,17 +2,17 @@
 
 import shutil
 import tempfile
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel, get_peft_model_state_dict
+from peft import get_peft_model_state_dict
 from pydantic import ValidationError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from umui.backbone import omni
 from umui.backbone.omni import Omni
@@ -20,11 +20,12 @@ from umui.config.models import Media
 from umui.config.students import Student as StudentSettings
 from umui.files.atomic import read_json, write_json, write_text
 from umui.files.parquet import write_table
+from umui.students import adapters
 from umui.students.heads.head import Head, head_of
 from umui.students.student import DTYPES, Reader, Student
 from umui.tables import TRAINING_LOG
 
-ADAPTER, HEAD_WEIGHTS, USED_WITH = "adapter_model.safetensors", "confidence_head.safetensors", "clue.json"
+HEAD_WEIGHTS, USED_WITH = "confidence_head.safetensors", "clue.json"
 PACKAGES = ("torch", "transformers", "peft", "deepspeed")
 
 
@@ -102,8 +103,12 @@ def describe(directory: Path) -> Description:
     try:
         found["media_settings"] = Media.model_validate(found.pop("media"))
         read_out, head = _head_named(found)
-        return Description(**{**found, "read_out": read_out, "head": head, "dtype": DTYPES[found["dtype"]]})
-    except (KeyError, TypeError, ValidationError) as error:
+        made = Description(**{**found, "read_out": read_out, "head": head, "dtype": DTYPES[found["dtype"]]})
+        words = made.read_out, made.prompt, made.base, made.base_digest, made.revision or ""
+        if not all(isinstance(word, str) for word in words):
+            raise TypeError("a name is no text")
+        return made
+    except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise ValueError(f"{file}: not as this version writes it ({error}); train the student again") from error
 
 
@@ -120,34 +125,36 @@ def load(directory: Path, base: str, revision: str | None, dtype: torch.dtype) -
             f"but the given base has {base_digest[:12]}; give that base, or train the student again"
         )
     model = omni.load(base_directory, dtype)
-    adapters = load_file(directory / ADAPTER)  # first, since PEFT would look for a pickle in its place
-    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # PEFT's use of transformers
-        adapted = PeftModel.from_pretrained(model.thinker, directory, autocast_adapter_dtype=False)
-    if adapters.keys() != _adapters(adapted).keys():
-        raise ValueError(f"{directory}: {ADAPTER} has other adapters than its configuration; train the student again")
+    weights = adapters.read_weights(directory / adapters.WEIGHTS)
+    settings = adapters.read_settings(directory, weights, own=True)
+    adapted = adapters.attached(model.thinker, settings, weights, directory, own=True)
     return model, Reader(adapted, _load_head(directory, trained, model, dtype)).eval()
 
 
 def _load_head(directory: Path, trained: Description, model: Omni, dtype: torch.dtype) -> Head:
     hidden_size = model.thinker.config.text_config.hidden_size
-    head = head_of(trained.read_out)(hidden_size, dtype=dtype, **trained.head)
-    wanted = {name: weight.shape for name, weight in head.state_dict().items()}
-    weights = load_file(directory / HEAD_WEIGHTS) if wanted else {}
+    make = partial(head_of(trained.read_out), hidden_size, dtype=dtype, **trained.head)
+    try:
+        wanted = {name: weight.shape for name, weight in make(device="meta").state_dict().items()}
+    except (TypeError, RuntimeError) as error:
+        raise ValueError(f"{directory / USED_WITH}: {dict(trained.head)} makes no head ({error})") from error
+    weights = adapters.read_weights(directory / HEAD_WEIGHTS) if wanted else {}
     found = {name: weight.shape for name, weight in weights.items()}
     if found != wanted:
         raise ValueError(f"{directory}: {HEAD_WEIGHTS} has {found}, not {wanted}; train the student again")
+    head = make()
     head.load_state_dict(weights)
     return head
 
 
 def _write_weights(directory: Path, student: Student, origin: Mapping[str, str | None]) -> None:
-    adapters = {name: weight.cpu().contiguous() for name, weight in _adapters(student.adapted).items()}
-    save_file(adapters, directory / ADAPTER, metadata={"format": "pt"})
+    trained = {name: weight.cpu().contiguous() for name, weight in _adapters(student.adapted).items()}
+    save_file(trained, directory / adapters.WEIGHTS, metadata={"format": "pt"})
     adapter_config = student.adapted.peft_config["default"].to_dict()
     adapter_config |= {"base_model_name_or_path": origin["base"], "revision": origin["revision"]}
     adapter_config["inference_mode"] = True
     plain = {key: sorted(value) if isinstance(value, set) else value for key, value in adapter_config.items()}
-    write_json(directory / "adapter_config.json", plain)
+    write_json(directory / adapters.SETTINGS, plain)
     head = {name: weight.cpu().contiguous() for name, weight in student.head.state_dict().items()}
     if head:
         save_file(head, directory / HEAD_WEIGHTS, metadata={"format": "pt"})

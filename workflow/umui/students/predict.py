@@ -78,7 +78,11 @@ def _predicted(
         rows += [_row(item_id, name, ("no_evidence", None, None)) for item_id, _ in asked[premise]]
     lengths = {item_id: predictor.length(premise, hypothesis)
                for premise, group in shown_at_all.items() for item_id, hypothesis in group}  # fmt: skip
-    rows += [_row(item_id, name, ("too_long", None, None)) for item_id in lengths if lengths[item_id] > encoder.context_tokens]
+    rows += [
+        _row(item_id, name, ("too_long", None, None))
+        for item_id in lengths
+        if lengths[item_id] > encoder.context_tokens
+    ]
     if told := encoder.too_long(lengths):
         print(told, flush=True)
     able = {premise: fitting for premise, group in shown_at_all.items()

@@ -7,13 +7,10 @@ them, as they were in that student's training.
 """
 
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import load_file
 
 from umui.backbone import omni
 from umui.backbone.encoding import Encoder
@@ -21,7 +18,7 @@ from umui.backbone.omni import Omni
 from umui.config.models import Media
 from umui.evidence.decoded import AskedPremise, Evidence, Premise
 from umui.prompts import rendering
-from umui.students.directory import ADAPTER
+from umui.students import adapters
 from umui.students.heads.distribution import Distribution
 from umui.students.student import Reader
 
@@ -67,20 +64,14 @@ def load(directory: Path, dtype: torch.dtype) -> tuple[Omni, Reader]:
 
 def _merged(thinker: Any, directory: Path) -> Any:
     """Merge an adapter into a thinker, whatever names the thinker's modules had when it was trained."""
-    for name in (ADAPTER, "adapter_config.json"):
+    for name in (adapters.WEIGHTS, adapters.SETTINGS):
         if not (directory / name).exists():
             raise ValueError(f"{directory}: {name} is missing; adapters in other files are not read")
-    weights = {_renamed(name): weight for name, weight in load_file(directory / ADAPTER).items()}
-    adapters = PeftConfig.from_pretrained(str(directory))
-    adapters.target_modules = {match[1] for name in weights if (match := _ADAPTED.match(name))}
-    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # PEFT's use of transformers
-        adapted = get_peft_model(thinker, adapters, autocast_adapter_dtype=False)
-    missing = get_peft_model_state_dict(adapted, save_embedding_layers=False).keys() - weights.keys()
-    unknown = set_peft_model_state_dict(adapted, weights).unexpected_keys
-    if missing or unknown:
-        name = min([*missing, *unknown])
-        raise ValueError(f"{directory}: the adapter does not fit the base, for instance at {name}")
-    return adapted.merge_and_unload()
+    found = adapters.read_weights(directory / adapters.WEIGHTS)
+    weights = {_renamed(name): weight for name, weight in found.items()}
+    settings = adapters.read_settings(directory, weights, own=False)
+    settings.target_modules = {match[1] for name in weights if (match := _ADAPTED.match(name))}
+    return adapters.attached(thinker, settings, weights, directory, own=False).merge_and_unload()
 
 
 def _renamed(name: str) -> str:

@@ -13,6 +13,7 @@ from umui.backbone.forward import Features
 from umui.backbone.omni import Omni
 from umui.backbone.packing import Batch
 from umui.config.students import Student as StudentSettings
+from umui.students.adapters import decoder_modules
 from umui.students.heads.head import Head, head_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -39,12 +40,11 @@ class Student(Reader):
 
     def __init__(self, omni: Omni, settings: StudentSettings) -> None:
         text_config, lora_targets = omni.thinker.config.text_config, settings.lora.targets
-        pattern = rf".*language_model\.layers\.\d+\.(self_attn|mlp)\.({'|'.join(lora_targets)})"
         adapters = LoraConfig(
             r=settings.lora.rank,
             lora_alpha=settings.lora.alpha,
             lora_dropout=settings.lora.dropout,
-            target_modules=pattern,
+            target_modules=decoder_modules(lora_targets),
         )
         with stream(settings.training.seed, "initial adapters", device=torch.device("cpu")):
             adapted = get_peft_model(omni.thinker, adapters, autocast_adapter_dtype=False)

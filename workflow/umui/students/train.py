@@ -186,8 +186,8 @@ class TrainingLoop:
         if not (math.isfinite(loss) and math.isfinite(gradient_norm)):
             raise ValueError(
                 f"training: step {number + 1}: the loss is {loss / micro.plan.n_items} and the gradient's norm "
-                f"{gradient_norm}, which teaches nothing; lower training.learning_rate, or see whether the base's weights "
-                "are damaged.  The checkpoint before is kept"
+                f"{gradient_norm}, which teaches nothing; lower training.learning_rate, or see whether the base's "
+                "weights are damaged.  The checkpoint before is kept"
             )
         return {
             "step": number + 1,

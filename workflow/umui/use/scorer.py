@@ -79,7 +79,7 @@ class Score:
 
 
 class Unscorable(ValueError):
-    """There is no probability: `status` is a media status, unparsed or not_finite; the message has the fault and the remedy."""
+    """There is no probability: `status` is a media status, unparsed or not_finite; the message has fault and remedy."""
 
     def __init__(self, status: str, message: str) -> None:
         super().__init__(message)

@@ -52,7 +52,8 @@ def _sources(
     for name, files in predictions.items():
         answers = cell.merge(read_predictions(files, items), on="item_id")
         masses = read_table(files, PREDICTIONS, ["item_id", "distribution"]).to_pandas()
-        given = masses[masses["item_id"].isin(cell["item_id"])]["distribution"].dropna()
+        answered = answers.loc[answers["predicted"].notna(), "item_id"]
+        given = masses[masses["item_id"].isin(answered)]["distribution"].dropna()
         yield name, _known(answers["predicted"].to_numpy()), np.array(given.tolist()) if len(given) else none
 
 

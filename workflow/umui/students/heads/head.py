@@ -67,8 +67,8 @@ class Head(nn.Module, ABC):
     ) -> list[Answer]:
         """Return the answers on all hypotheses, premise by premise; `suffixes` are those of each premise.
 
-        The status is ok, unparsed or not_finite, and only an answer that is ok has a probability.  A distribution holds the masses
-        of N bins at i / (N - 1); it is None where the head gives no distribution.
+        The status is ok, unparsed or not_finite, and only an answer that is ok has a probability.  A distribution holds
+        the masses of N bins at i / (N - 1); it is None where the head gives no distribution.
         """
 
     @abstractmethod
@@ -96,7 +96,7 @@ def head_of(read_out: str) -> type[Head]:
     there = read_out.isidentifier() and find_spec(name) is not None
     head: type[Head] | None = getattr(import_module(name), "HEAD", None) if there else None
     if head is None:
-        raise ValueError(f"read_out: {read_out!r}: this version has no such head; use the version that trained with it")
+        raise ValueError(f"read_out: {read_out}: this version has no such head; use the version that trained with it")
     return head
 
 
