@@ -71,7 +71,7 @@ class Student(Settings):
 
     title: Title
     base: str
-    read_out: Literal["distribution", "text"] = Field(description="distribution: CLUE-D; text: CLUE-T")
+    read_out: Literal["distribution", "text"]
     prompt: str
     bins: Annotated[int, Field(ge=2)] = Field(description="of the distribution over [0, 1]")
     sigma: Positive = Field(description="of the Gaussian target")

@@ -98,7 +98,8 @@ class Worker:
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
         while not said.endswith(b"\n"):
-            if not poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or not poll.poll(1000 * left_s):
                 raise LateError
             if not (piece := os.read(descriptor, ANSWER_BYTES)):
                 raise DiedError(self._process.wait())
